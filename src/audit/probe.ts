@@ -1,0 +1,39 @@
+import type { Bounds, Target } from "../target/target.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { OptionTable, Risk } from "../contract/index.ts";
+import type { RunContext } from "../context.ts";
+import type { Arch, Trainer } from "../train/trainer.ts";
+import type { Model } from "../ir/graph.ts";
+
+/** A subject of the plan, opened: the model as a target, and its data. What the user did not give is null. */
+export interface AuditSubject {
+  readonly id: string;
+  /** Null when only data are audited. */
+  readonly target: Target | null;
+  readonly model: Model | null;
+  readonly bounds: Bounds;
+  /** Test data with labels. */
+  readonly test: Dataset;
+  /** Training data, and the architecture that poisoning probes train on it. */
+  readonly train: Dataset | null;
+  readonly arch: Arch;
+  readonly members: Dataset | null;
+  readonly nonMembers: Dataset | null;
+  readonly trainer: Trainer;
+}
+
+/**
+ * A probe spends a budget on a subject and writes down what it found. `result` is the body of the evidence, without the
+ * fields of EvidenceBase, which the runner adds; it must survive JSON.
+ */
+export interface Probe<O, Result extends { readonly kind: string }> {
+  readonly id: string;
+  readonly risk: Risk;
+  readonly title: string;
+  readonly options: OptionTable<O>;
+  /** Overrides of the defaults under --quick. */
+  readonly quick: Partial<O>;
+  /** Null when it applies, else the reason why not, for a person to read ("needs --train"). */
+  applies(subject: AuditSubject): string | null;
+  run(context: RunContext, subject: AuditSubject, options: O): Promise<Result>;
+}

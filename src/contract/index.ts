@@ -1,0 +1,5 @@
+export * from "./describe.ts";
+export * from "./finding.ts";
+export * from "./plan.ts";
+export * from "./report.ts";
+export * from "./evidence/evidence.ts";

@@ -1,0 +1,52 @@
+import type { Risk } from "./describe.ts";
+
+/** A model with its data. Paths are relative to the plan file. */
+export interface PlanSubject {
+  readonly id: string;
+  readonly title?: string;
+  /** Path of an ONNX file, or URL of an endpoint; absent when only data are audited. */
+  readonly model?: string;
+  /** For an endpoint: request and response templates, see docs. */
+  readonly http?: Readonly<Record<string, unknown>>;
+  /** Test data: file or folder. */
+  readonly data: string;
+  readonly labels?: string;
+  readonly label?: string;
+  readonly groups?: readonly string[];
+  readonly bounds?: readonly [number, number];
+  readonly mean?: readonly number[];
+  readonly sd?: readonly number[];
+  readonly classNames?: readonly string[];
+  readonly members?: string;
+  readonly nonMembers?: string;
+  readonly train?: string;
+  readonly arch?: string;
+  readonly risks?: readonly Risk[];
+  readonly samples?: number;
+}
+
+export interface PlanProbe {
+  readonly probe: string;
+  /** Subjects that it runs on; all where it applies when absent. */
+  readonly subjects?: readonly string[];
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+/** A repair that was carried out: which subject replaced which. The report shows the two side by side. */
+export interface PlanRepair {
+  readonly id: string;
+  readonly title: string;
+  readonly what: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface Plan {
+  readonly schema: 1;
+  readonly title?: string;
+  readonly seed: number;
+  readonly quick: boolean;
+  readonly subjects: readonly PlanSubject[];
+  readonly probes: readonly PlanProbe[];
+  readonly repairs: readonly PlanRepair[];
+}

@@ -1,0 +1,23 @@
+import type { Model } from "../ir/graph.ts";
+import type { Tensor } from "../tensor/index.ts";
+
+export interface SessionOptions {
+  /** Threads inside one operator. Results of several threads may differ in the last bits. */
+  readonly threads?: number;
+}
+
+/** Runs ONNX models. Two implementations: ONNX Runtime, and a float64 interpreter that serves as the oracle. */
+export interface Engine {
+  readonly id: string;
+  /** Throws ENGINE_FAILED with the engine's own words in `cause`. */
+  load(model: Model, options?: SessionOptions): Promise<Session>;
+}
+
+/** A loaded model: a resource, closed by its owner. */
+export interface Session {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** `fetches` names the outputs wanted, all when absent. Feeds are not modified; outputs are fresh. */
+  run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  close(): Promise<void>;
+}
