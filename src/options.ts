@@ -37,7 +37,9 @@ function convert(spec: OptionSpec, value: unknown, what: string): number | strin
     return refuse("true or false");
   }
   if (spec.type === "choice") {
-    return typeof value === "string" && spec.choices.includes(value) ? value : refuse(`one of ${spec.choices.join(", ")}`);
+    return typeof value === "string" && spec.choices.includes(value)
+      ? value
+      : refuse(`one of ${spec.choices.join(", ")}`);
   }
   const text = typeof value === "string" ? value.trim() : value;
   const number = typeof text === "string" && text !== "" ? parseNumber(text) : typeof text === "number" ? text : NaN;

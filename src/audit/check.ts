@@ -1,7 +1,10 @@
 import type { EvidenceBase, Finding, Risk, Threat } from "../contract/index.ts";
 
 /** What a check returns; the judge adds check, subject, risk, title, threat and `from`. */
-export type Judgement = Pick<Finding, "outcome" | "severity" | "evidence" | "headline" | "measures" | "advice" | "details">;
+export type Judgement = Pick<
+  Finding,
+  "outcome" | "severity" | "evidence" | "headline" | "measures" | "advice" | "details"
+>;
 
 /**
  * A pure function from evidence to a judgement. It sees only the evidence of the kinds that it asks for, of one subject,

@@ -22,7 +22,13 @@ export interface Described {
 
 /** One option: its default (of the paper's strength), its range, and what it means, with the unit. */
 export type OptionSpec =
-  | { readonly type: "int" | "float"; readonly default: number; readonly min?: number; readonly max?: number; readonly doc: string }
+  | {
+      readonly type: "int" | "float";
+      readonly default: number;
+      readonly min?: number;
+      readonly max?: number;
+      readonly doc: string;
+    }
   | { readonly type: "choice"; readonly default: string; readonly choices: readonly string[]; readonly doc: string }
   | { readonly type: "boolean"; readonly default: boolean; readonly doc: string };
 

@@ -56,7 +56,12 @@ export interface SeriesDetail {
   readonly series: readonly {
     readonly name: string;
     /** Points in order of x; low and high draw a band. */
-    readonly points: readonly { readonly x: number; readonly y: number; readonly low?: number; readonly high?: number }[];
+    readonly points: readonly {
+      readonly x: number;
+      readonly y: number;
+      readonly low?: number;
+      readonly high?: number;
+    }[];
     readonly style?: "line" | "step" | "dashed" | "dots";
   }[];
 }

@@ -89,12 +89,17 @@ export function tensor<T extends DType>(dtype: T, dims: readonly number[], data:
 }
 
 export function float32(dims: readonly number[], data?: Float32Array | readonly number[]): Tensor<"float32"> {
-  const values = data === undefined ? new Float32Array(sizeOf(dims)) : data instanceof Float32Array ? data : Float32Array.from(data);
+  const values =
+    data === undefined ? new Float32Array(sizeOf(dims)) : data instanceof Float32Array ? data : Float32Array.from(data);
   return tensor("float32", dims, values);
 }
 
 export function int64(dims: readonly number[], data: readonly (number | bigint)[]): Tensor<"int64"> {
-  return tensor("int64", dims, BigInt64Array.from(data, (v) => BigInt(v)));
+  return tensor(
+    "int64",
+    dims,
+    BigInt64Array.from(data, (v) => BigInt(v)),
+  );
 }
 
 export function bitsPerElement(dtype: DType): number {

@@ -1,0 +1,3 @@
+export * from "./graph.ts";
+export * from "./attributes.ts";
+export * from "./builder.ts";
