@@ -23,6 +23,8 @@ export interface Measure {
   readonly name: string;
   readonly unit: Unit;
   readonly value: Interval | number;
+  /** Set where two subjects can be compared by it: the report's before/after tables show these. */
+  readonly better?: "higher" | "lower";
 }
 
 export interface Threat {
