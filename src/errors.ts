@@ -29,6 +29,7 @@ export const errorCodes = {
   HTTP_ANSWER: "An endpoint answers something that the response template does not fit.",
   TRAIN_DIVERGED: "The training loss is not finite.",
   EVIDENCE_INVALID: "An evidence folder is missing, damaged or of another schema.",
+  REPORT_INVALID: "A report file is damaged or of another schema.",
   NOT_ENOUGH_DATA: "Too few rows for the question asked.",
   CANCELLED: "Stopped by the user; finished work is kept.",
   INTERNAL: "A fault of Marauder itself.",

@@ -50,11 +50,21 @@ export interface TableDetail {
   readonly highlight?: readonly number[];
 }
 
+export interface Axis {
+  /** What is measured, with the unit where it is not "fraction": "eps (linf, share of the input range)". */
+  readonly label: string;
+  readonly scale: "linear" | "log";
+  /** How ticks and hover values are printed: "fraction" as per cent. Plain numbers when absent. */
+  readonly unit?: Unit;
+  /** What the axis spans, low to high; the extent of the data when absent. */
+  readonly domain?: readonly [number, number];
+}
+
 export interface SeriesDetail {
   readonly type: "series";
   readonly caption: string;
-  readonly x: { readonly label: string; readonly scale: "linear" | "log" };
-  readonly y: { readonly label: string; readonly scale: "linear" | "log" };
+  readonly x: Axis;
+  readonly y: Axis;
   readonly series: readonly {
     readonly name: string;
     /** Points in order of x; low and high draw a band. */
