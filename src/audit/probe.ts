@@ -30,6 +30,8 @@ export interface Probe<O, Result extends { readonly kind: string }> {
   readonly id: string;
   readonly risk: Risk;
   readonly title: string;
+  /** Kind of the evidence it makes: the check that finds none of that kind can say why. */
+  readonly makes: Result["kind"];
   readonly options: OptionTable<O>;
   /** Overrides of the defaults under --quick. */
   readonly quick: Partial<O>;

@@ -16,6 +16,13 @@ export interface PlanSubject {
   readonly bounds?: readonly [number, number];
   readonly mean?: readonly number[];
   readonly sd?: readonly number[];
+  /** Names of the model's input and output, where it has several. */
+  readonly input?: string;
+  readonly output?: string;
+  /** Shape of one example, where the data's differs from the model's. */
+  readonly shape?: readonly number[];
+  /** Swaps the last two axes of the examples (models trained on transposed images). */
+  readonly transpose?: boolean;
   readonly classNames?: readonly string[];
   readonly members?: string;
   readonly nonMembers?: string;

@@ -1,0 +1,114 @@
+import { LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import type { Plan } from "../contract/index.ts";
+import { MarauderError } from "../errors.ts";
+
+const id = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, "expected letters, digits, dots, dashes (it becomes part of file names)");
+const risk = z.enum(["evasion", "poisoning", "memorization"]);
+
+const subject = z.strictObject({
+  id,
+  title: z.string().optional(),
+  model: z.string().min(1).optional(),
+  http: z.record(z.string(), z.unknown()).optional(),
+  data: z.string().min(1),
+  labels: z.string().optional(),
+  label: z.string().optional(),
+  groups: z.array(z.string()).optional(),
+  bounds: z.tuple([z.number(), z.number()]).optional(),
+  mean: z.array(z.number()).optional(),
+  sd: z.array(z.number().positive()).optional(),
+  input: z.string().optional(),
+  output: z.string().optional(),
+  shape: z.array(z.number().int().positive()).optional(),
+  transpose: z.boolean().optional(),
+  classNames: z.array(z.string()).optional(),
+  members: z.string().optional(),
+  nonMembers: z.string().optional(),
+  train: z.string().optional(),
+  arch: z.enum(["logistic", "mlp", "cnn"]).optional(),
+  risks: z.array(risk).optional(),
+  samples: z.number().int().positive().optional(),
+});
+
+const schema = z.strictObject({
+  schema: z.literal(1).default(1),
+  title: z.string().optional(),
+  seed: z.number().int().nonnegative().default(0),
+  quick: z.boolean().default(false),
+  subjects: z.array(subject).min(1),
+  probes: z
+    .array(
+      z.strictObject({
+        probe: id,
+        subjects: z.array(id).optional(),
+        options: z.record(z.string(), z.unknown()).optional(),
+      }),
+    )
+    .default([]),
+  repairs: z
+    .array(z.strictObject({ id, title: z.string(), what: z.string(), before: id, after: id }))
+    .default([]),
+});
+
+/** Checks a plan that was made in code. Throws PLAN_INVALID with the path of each fault. */
+export function checkPlan(value: unknown, where = "the plan"): Plan {
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const lines = result.error.issues.map((issue) => `${issue.path.join(".") || "(top)"}: ${issue.message}`);
+    throw new MarauderError("PLAN_INVALID", `${where} is not a valid plan:\n  ${lines.join("\n  ")}`);
+  }
+  const plan = result.data as Plan;
+  checkReferences(plan, where);
+  return plan;
+}
+
+/** Parses a plan file, JSON or YAML. Faults are named with their path, line and column. */
+export function parsePlan(text: string, where: string): Plan {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, maxAliasCount: 20 } as never);
+  const broken = document.errors[0];
+  if (broken !== undefined) {
+    const { line, col } = lines.linePos(broken.pos[0]);
+    throw new MarauderError("PLAN_INVALID", `${where}, line ${line} column ${col}: ${broken.message}`);
+  }
+  const value: unknown = document.toJS({ maxAliasCount: 20 });
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const faults = result.error.issues.map((issue) => {
+      // The deepest node that exists on the way to the fault: a missing key has no place of its own.
+      for (let depth = issue.path.length; depth >= 0; depth--) {
+        const node = document.getIn(issue.path.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+        if (node?.range) {
+          const { line, col } = lines.linePos(node.range[0]);
+          return `line ${line} column ${col}, ${issue.path.join(".") || "(top)"}: ${issue.message}`;
+        }
+      }
+      return `${issue.path.join(".") || "(top)"}: ${issue.message}`;
+    });
+    throw new MarauderError("PLAN_INVALID", `${where} is not a valid plan:\n  ${faults.join("\n  ")}`);
+  }
+  const plan = result.data as Plan;
+  checkReferences(plan, where);
+  return plan;
+}
+
+function checkReferences(plan: Plan, where: string): void {
+  const ids = plan.subjects.map((s) => s.id);
+  const twice = ids.find((name, i) => ids.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new MarauderError("PLAN_INVALID", `${where}: two subjects have the id ${twice}; give each its own`);
+  }
+  const known = new Set(ids);
+  const named = [
+    ...plan.probes.flatMap((p, i) => (p.subjects ?? []).map((s) => [`probes.${i}.subjects`, s] as const)),
+    ...plan.repairs.flatMap((r, i) => [[`repairs.${i}.before`, r.before], [`repairs.${i}.after`, r.after]] as const),
+  ];
+  for (const [path, name] of named) {
+    if (!known.has(name)) {
+      throw new MarauderError("PLAN_INVALID", `${where}: ${path} names the subject ${name}; expected one of ${ids.join(", ")}`);
+    }
+  }
+}
