@@ -1,0 +1,2 @@
+export type { Rng } from "./rng.ts";
+export { seeded } from "./counter.ts";
