@@ -1,0 +1,142 @@
+import type { Finding, Report } from "../contract/index.ts";
+import { formatDuration, formatMeasured, formatNumber } from "./format.ts";
+import { changeOf, findingsOf, firstActions, followupsOf, verdictSentence } from "./order.ts";
+import { oneLine } from "./text.ts";
+import { riskWords, risks, severityWords, verdictOf } from "./words.ts";
+import { fit, textWidth, wrap } from "./width.ts";
+
+export interface TerminalOptions {
+  /** Whether to write colours; whether the terminal has them is the caller's to know. */
+  readonly color?: boolean;
+  /** Columns of the terminal; 100 unless said, at least 60. */
+  readonly width?: number;
+  /** Where the page is, for the last line. */
+  readonly reportPath?: string;
+}
+
+type Style = "bold" | "dim" | "red" | "yellow" | "green" | "cyan";
+const codes: Readonly<Record<Style, readonly [number, number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  yellow: [33, 39],
+  green: [32, 39],
+  cyan: [36, 39],
+};
+type Paint = (style: Style, text: string) => string;
+
+/** A compact summary: findings of each risk, worst first, then what to do first and where the report is. */
+export function renderTerminal(report: Report, options: TerminalOptions = {}): string {
+  const width = Math.min(Math.max(options.width ?? 100, 60), 140);
+  const paint: Paint =
+    options.color === true
+      ? (style, text) => `\u001b[${codes[style][0]}m${text}\u001b[${codes[style][1]}m`
+      : (_, text) => text;
+  const lines = [
+    "",
+    paint("bold", fit(oneLine(report.title), width).trimEnd()),
+    ...wrap(verdictSentence(report), width),
+    ...risks.flatMap((risk) => riskLines(findingsOf(report, risk), riskWords[risk], width, paint)),
+    ...repairLines(report, width, paint),
+    ...warningLines(report, width, paint),
+    ...actionLines(report, width, paint),
+    "",
+    paint(
+      "dim",
+      `${formatDuration(report.totals.seconds)}, ${formatNumber(report.totals.queries, "count")} queries, ${formatNumber(report.totals.gradients, "count")} gradients, seed ${report.plan.seed}`,
+    ),
+    ...(options.reportPath === undefined ? [] : [`Report: ${paint("bold", oneLine(options.reportPath))}`]),
+    "",
+  ];
+  return lines.join("\n");
+}
+
+function riskLines(
+  findings: readonly Finding[],
+  words: { readonly title: string; readonly phase: string },
+  width: number,
+  paint: Paint,
+): readonly string[] {
+  const head = ["", `${paint("bold", words.title)} ${paint("dim", words.phase.toLowerCase())}`];
+  if (findings.length === 0) return [...head, `  ${paint("dim", "not audited")}`];
+  const gradeWidth = Math.max(...findings.map((finding) => textWidth(grade(finding))));
+  const subjectWidth = Math.min(22, Math.max(...findings.map((finding) => textWidth(oneLine(finding.subject)))));
+  const indent = 4 + gradeWidth + 2;
+  const room = width - indent - subjectWidth - 2;
+  return [
+    ...head,
+    ...findings.flatMap((finding) => {
+      const [sign, style] = signOf(finding);
+      const [first = "", ...rest] = wrap(oneLine(finding.headline), room);
+      const line = `  ${paint(style, sign)} ${paint(style, fit(grade(finding), gradeWidth))}  ${paint("dim", fit(oneLine(finding.subject), subjectWidth))}  ${first}`;
+      return [line.trimEnd(), ...rest.map((more) => " ".repeat(indent + subjectWidth + 2) + more)];
+    }),
+  ];
+}
+
+function repairLines(report: Report, width: number, paint: Paint): readonly string[] {
+  return report.repairs.flatMap((repair) => {
+    const nameWidth = Math.min(
+      Math.floor(width * 0.4),
+      Math.max(0, ...repair.rows.map((row) => textWidth(oneLine(row.name)))),
+    );
+    const before = repair.rows.map((row) => formatMeasured(row.before, row.unit));
+    const beforeWidth = Math.max(0, ...before.map(textWidth));
+    return [
+      "",
+      `${paint("bold", "Repair")} ${fit(oneLine(repair.title), width - 8).trimEnd()}`,
+      ...repair.rows.map(
+        (row, index) =>
+          `  ${fit(oneLine(row.name), nameWidth)}  ${before[index]!.padStart(beforeWidth)} → ${formatMeasured(row.after, row.unit)}`,
+      ),
+    ];
+  });
+}
+
+function warningLines(report: Report, width: number, paint: Paint): readonly string[] {
+  if (report.warnings.length === 0) return [];
+  return [
+    "",
+    paint("bold", "Warnings"),
+    ...report.warnings.slice(0, 10).flatMap((warning) => bullet(paint("yellow", "!"), warning, width)),
+  ];
+}
+
+function actionLines(report: Report, width: number, paint: Paint): readonly string[] {
+  const actions = firstActions(report, 3);
+  if (actions.length === 0)
+    return ["", "No check failed at this budget. That is not a proof: see “How to read this” in the report."];
+  return [
+    "",
+    paint("bold", "What to do first"),
+    ...actions.flatMap(({ finding, advice }, index) => {
+      const after = followupsOf(report, finding)[0]?.after ?? null;
+      const tried = after === null ? "" : ` [repair tried: ${changeOf(finding, after)}]`;
+      return bullet(`${index + 1}.`, `${oneLine(advice)} (${oneLine(finding.subject)})${tried}`, width);
+    }),
+  ];
+}
+
+function bullet(sign: string, text: string, width: number): readonly string[] {
+  const [first = "", ...rest] = wrap(oneLine(text), width - 5);
+  return [`  ${sign} ${first}`, ...rest.map((line) => `     ${line}`)];
+}
+
+function grade(finding: Finding): string {
+  return finding.outcome === "fail" ? severityWords[finding.severity].toUpperCase() : verdictOf(finding).toLowerCase();
+}
+
+function signOf(finding: Finding): readonly [string, Style] {
+  switch (finding.outcome) {
+    case "fail":
+      return finding.severity === "critical" || finding.severity === "high" ? ["✗", "red"] : ["✗", "yellow"];
+    case "pass":
+      return ["✓", "green"];
+    case "error":
+      return ["!", "red"];
+    case "inconclusive":
+      return ["?", "cyan"];
+    case "inapplicable":
+      return ["–", "dim"];
+  }
+}
