@@ -63,3 +63,15 @@ export function throwIfCancelled(signal: AbortSignal): void {
     throw new MarauderError("CANCELLED", "stopped by the user; finished work is kept", { cause: signal.reason });
   }
 }
+
+/**
+ * Foreign text (an engine's words, an answer of an endpoint, a name in a file) made fit for a message: one line, at most
+ * `max` characters, control and bidirectional characters escaped.
+ */
+export function excerpt(text: string, max = 300): string {
+  const short = text.length > max ? `${text.slice(0, max)}... (${text.length} characters)` : text;
+  return short
+    .replace(/\s*[\r\n]+\s*/g, " ")
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
+    .trim();
+}

@@ -1,0 +1,2 @@
+export type { Engine, Session, SessionOptions } from "./engine.ts";
+export { ortEngine } from "./ort-node.ts";

@@ -1,0 +1,153 @@
+import { availableParallelism } from "node:os";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
+import { excerpt, MarauderError } from "../errors.ts";
+import { encodeModel } from "../ir/index.ts";
+import type { Model } from "../ir/index.ts";
+import type { DataOf, DType, Tensor } from "../tensor/index.ts";
+import type { Engine, Session, SessionOptions } from "./engine.ts";
+
+type Ort = typeof import("onnxruntime-node");
+
+/** Element types that cross the boundary between JavaScript and ONNX Runtime. */
+const crossing: ReadonlySet<DType> = new Set<DType>([
+  "float32",
+  "float64",
+  "float16",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "bool",
+  "string",
+]);
+
+let loading: Promise<Ort> | undefined;
+
+/** Loads the native library on first use: commands that run no model start without it. */
+function loadOrt(): Promise<Ort> {
+  loading ??= import("onnxruntime-node").then(
+    (module) => {
+      const ort = (module as { default?: Ort }).default ?? module;
+      // One environment for the whole process, made with the first session: the level must be set before.
+      ort.env.logLevel = "fatal";
+      return ort;
+    },
+    (cause: unknown) => {
+      loading = undefined;
+      throw new MarauderError(
+        "ENGINE_FAILED",
+        `ONNX Runtime could not be loaded: ${wordsOf(cause)}; ` +
+          "reinstall with ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node",
+        { cause },
+      );
+    },
+  );
+  return loading;
+}
+
+const wordsOf = (error: unknown): string => excerpt(error instanceof Error ? error.message : String(error), 500);
+
+/** ONNX Runtime's native CPU build. A run blocks the event loop, so long work belongs in a child process. */
+export const ortEngine: Engine = Object.freeze({ id: "onnxruntime", load });
+
+async function load(model: Model, options: SessionOptions = {}): Promise<Session> {
+  const bytes = encodeModel(model);
+  const ort = await loadOrt();
+  let session: InferenceSession;
+  try {
+    session = await ort.InferenceSession.create(bytes, {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: options.threads ?? availableParallelism(),
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+    });
+  } catch (cause) {
+    throw new MarauderError("ENGINE_FAILED", `ONNX Runtime refused the model: ${wordsOf(cause)}`, { cause });
+  }
+  let open = true;
+  return {
+    inputs: Object.freeze([...session.inputNames]),
+    outputs: Object.freeze([...session.outputNames]),
+    async run(feeds, fetches) {
+      if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
+      return await runSession(ort, session, feeds, fetches ?? session.outputNames);
+    },
+    async close() {
+      if (!open) return;
+      open = false;
+      await session.release();
+    },
+  };
+}
+
+async function runSession(
+  ort: Ort,
+  session: InferenceSession,
+  feeds: Readonly<Record<string, Tensor>>,
+  fetches: readonly string[],
+): Promise<Record<string, Tensor>> {
+  const given: Record<string, OrtTensor> = {};
+  for (const [name, value] of Object.entries(feeds)) given[name] = toOrt(ort, name, value);
+  let answer: InferenceSession.ReturnType;
+  try {
+    answer = await session.run(given, [...fetches]);
+  } catch (cause) {
+    throw new MarauderError("ENGINE_FAILED", `ONNX Runtime failed while running the model: ${wordsOf(cause)}`, {
+      details: { feeds: Object.fromEntries(Object.entries(feeds).map(([k, v]) => [k, `${v.dtype}[${v.dims}]`])) },
+      cause,
+    });
+  }
+  const out: Record<string, Tensor> = {};
+  for (const name of fetches) {
+    const value = answer[name];
+    if (value === undefined) {
+      throw new MarauderError("ENGINE_FAILED", `ONNX Runtime gave no value for output ${excerpt(name)}`);
+    }
+    out[name] = fromOrt(name, value);
+  }
+  return out;
+}
+
+function toOrt(ort: Ort, name: string, value: Tensor): OrtTensor {
+  if (!crossing.has(value.dtype)) throw cannotCross(name, value.dtype);
+  let data: unknown = value.data;
+  // The binding refuses shared memory; and where the platform has Float16Array, it wants float16 bits as one.
+  if (!Array.isArray(data) && value.data instanceof Object && "buffer" in value.data) {
+    if (value.data.buffer instanceof SharedArrayBuffer) data = value.data.slice();
+    if (value.dtype === "float16") data = asFloat16(data as Uint16Array);
+  }
+  return new (ort.Tensor as new (type: string, data: unknown, dims: readonly number[]) => OrtTensor)(
+    value.dtype,
+    data,
+    value.dims,
+  );
+}
+
+type Float16Maker = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView;
+
+function asFloat16(bits: Uint16Array): ArrayBufferView {
+  const make = (globalThis as { Float16Array?: Float16Maker }).Float16Array;
+  return make === undefined ? bits : new make(bits.buffer, bits.byteOffset, bits.length);
+}
+
+function fromOrt(name: string, value: OrtTensor): Tensor {
+  const dtype = value.type as DType;
+  if (!crossing.has(dtype)) throw cannotCross(name, dtype);
+  let data = value.data as DataOf[DType];
+  if (dtype === "float16" && !(data instanceof Uint16Array)) {
+    const view = data as unknown as Float32Array;
+    data = new Uint16Array(view.buffer, view.byteOffset, view.length);
+  }
+  return Object.freeze({ dtype, dims: Object.freeze([...value.dims]), data }) as Tensor;
+}
+
+const cannotCross = (name: string, dtype: string): MarauderError =>
+  new MarauderError(
+    "ENGINE_FAILED",
+    `ONNX Runtime cannot exchange ${dtype} tensors with JavaScript (value ${excerpt(name)}); ` +
+      `expected one of ${[...crossing].join(", ")}; put a Cast before it`,
+  );

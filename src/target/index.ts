@@ -1,0 +1,10 @@
+export type * from "./target.ts";
+export { narrow, withBudget } from "./narrow.ts";
+export {
+  openHttpTarget,
+  type HttpConfig,
+  type HttpConfigInput,
+  type HttpDependencies,
+  type HttpTarget,
+} from "./http.ts";
+export { argmaxRows, checkLabels, logOfProbabilities } from "./scores.ts";
