@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MarauderError } from "../errors.ts";
 import { seeded } from "./counter.ts";
@@ -165,7 +165,7 @@ describe("distributions", () => {
         return chosen.length === k && new Set(chosen).size === k && chosen.every((i) => i < n);
       }),
     );
-    expect([...seeded(9).choose(1000, 125)]).toEqual([...seeded(9).choose(1000, 126).slice(0, 125)]);
+    expect(seeded(9).choose(1000, 125)).toEqual(seeded(9).choose(1000, 126).slice(0, 125));
     expect(() => seeded(0).choose(3, 4)).toThrow(/choose 4 of 3/);
   });
 
@@ -185,7 +185,7 @@ describe("the normal quantile", () => {
   it("has the textbook values", () => {
     expect(normalQuantile(0.975)).toBeCloseTo(1.959963984540054, 15);
     expect(normalQuantile(0.5)).toBe(0);
-    expect(normalQuantile(1e-300)).toBeCloseTo(-37.0470964528681, 11);
+    expect(normalQuantile(1e-300)).toBeCloseTo(-37.0470962993612, 11);
     expect([normalQuantile(0), normalQuantile(1), normalQuantile(-0.1), normalQuantile(NaN)]).toEqual([
       -Infinity,
       Infinity,
@@ -202,7 +202,7 @@ describe("the normal quantile's own logarithm", () => {
       fc.property(any, (x) => Math.abs(exactLog(x) - Math.log(x)) <= 2 ** -51 * Math.abs(Math.log(x))),
       { numRuns: 5000 },
     );
-    for (const x of [1 - 2 ** -53, 1, 1 + 2 ** -52, 1.4142135623730951, 0.7071067811865476]) {
+    for (const x of [1 - 2 ** -53, 1, 1 + 2 ** -52, Math.SQRT2, Math.SQRT1_2]) {
       expect(Math.abs(exactLog(x) - Math.log(x))).toBeLessThanOrEqual(2 ** -51 * Math.abs(Math.log(x)));
     }
     expect([exactLog(0), exactLog(-1), exactLog(Infinity)]).toEqual([-Infinity, NaN, Infinity]);
