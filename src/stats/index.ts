@@ -1,2 +1,3 @@
 export * from "./intervals.ts";
 export * from "./special.ts";
+export * from "./difference.ts";
