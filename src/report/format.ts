@@ -18,11 +18,16 @@ export function formatNumber(value: number, unit: Unit = "none"): string {
   return Number.isFinite(value) ? digits(value, unit) + suffix[unit] : missing(value);
 }
 
-/** "3.1 to 5.2 %", and the level where it is not 95 %. */
+/** "3.1 to 5.2 %", and the level where it is not 95 %. An end that is not finite (null in JSON) is open: "at least 3.1 %". */
 export function formatRange(interval: Interval, unit: Unit = "none"): string {
   const { low, high, level = 0.95 } = interval;
-  if (!Number.isFinite(low) && !Number.isFinite(high)) return "no interval";
-  const range = `${Number.isFinite(low) ? digits(low, unit) : missing(low)} to ${formatNumber(high, unit)}`;
+  const open = [!Number.isFinite(low), !Number.isFinite(high)];
+  if (open[0] && open[1]) return "no interval";
+  const range = open[1]
+    ? `at least ${formatNumber(low, unit)}`
+    : open[0]
+      ? `at most ${formatNumber(high, unit)}`
+      : `${digits(low, unit)} to ${formatNumber(high, unit)}`;
   return level === 0.95 ? range : `${range} at ${formatNumber(level, "fraction")}`;
 }
 

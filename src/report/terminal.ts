@@ -2,7 +2,7 @@ import type { Finding, Report } from "../contract/index.ts";
 import { formatDuration, formatMeasured, formatNumber } from "./format.ts";
 import { changeOf, findingsOf, firstActions, followupsOf, verdictSentence } from "./order.ts";
 import { oneLine } from "./text.ts";
-import { riskWords, risks, severityWords, verdictOf } from "./words.ts";
+import { riskWords, risks, severityWords } from "./words.ts";
 import { fit, textWidth, wrap } from "./width.ts";
 
 export interface TerminalOptions {
@@ -32,11 +32,17 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
     options.color === true
       ? (style, text) => `\u001b[${codes[style][0]}m${text}\u001b[${codes[style][1]}m`
       : (_, text) => text;
+  const columns: Columns = {
+    grade: Math.max(0, ...report.findings.map((finding) => textWidth(grade(finding)))),
+    subject: Math.min(22, Math.max(0, ...report.findings.map((finding) => textWidth(oneLine(finding.subject))))),
+  };
+  const held = report.findings.some((finding) => finding.outcome === "pass" && finding.evidence !== "certificate");
   const lines = [
     "",
     paint("bold", fit(oneLine(report.title), width).trimEnd()),
     ...wrap(verdictSentence(report), width),
-    ...risks.flatMap((risk) => riskLines(findingsOf(report, risk), riskWords[risk], width, paint)),
+    ...risks.flatMap((risk) => riskLines(findingsOf(report, risk), riskWords[risk], columns, width, paint)),
+    ...(held ? ["", paint("dim", "held: the attacks tried found nothing at this budget; this is not a proof")] : []),
     ...repairLines(report, width, paint),
     ...warningLines(report, width, paint),
     ...actionLines(report, width, paint),
@@ -51,25 +57,28 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
   return lines.join("\n");
 }
 
+interface Columns {
+  readonly grade: number;
+  readonly subject: number;
+}
+
 function riskLines(
   findings: readonly Finding[],
   words: { readonly title: string; readonly phase: string },
+  columns: Columns,
   width: number,
   paint: Paint,
 ): readonly string[] {
   const head = ["", `${paint("bold", words.title)} ${paint("dim", words.phase.toLowerCase())}`];
-  if (findings.length === 0) return [...head, `  ${paint("dim", "not audited")}`];
-  const gradeWidth = Math.max(...findings.map((finding) => textWidth(grade(finding))));
-  const subjectWidth = Math.min(22, Math.max(...findings.map((finding) => textWidth(oneLine(finding.subject)))));
-  const indent = 4 + gradeWidth + 2;
-  const room = width - indent - subjectWidth - 2;
+  if (findings.length === 0) return [...head, `  ${paint("dim", "not audited: nothing is known about this risk")}`];
+  const indent = 4 + columns.grade + 2 + columns.subject + 2;
   return [
     ...head,
     ...findings.flatMap((finding) => {
       const [sign, style] = signOf(finding);
-      const [first = "", ...rest] = wrap(oneLine(finding.headline), room);
-      const line = `  ${paint(style, sign)} ${paint(style, fit(grade(finding), gradeWidth))}  ${paint("dim", fit(oneLine(finding.subject), subjectWidth))}  ${first}`;
-      return [line.trimEnd(), ...rest.map((more) => " ".repeat(indent + subjectWidth + 2) + more)];
+      const [first = "", ...rest] = wrap(oneLine(finding.headline), width - indent);
+      const line = `  ${paint(style, sign)} ${paint(style, fit(grade(finding), columns.grade))}  ${paint("dim", fit(oneLine(finding.subject), columns.subject))}  ${first}`;
+      return [line.trimEnd(), ...rest.map((more) => " ".repeat(indent) + more)];
     }),
   ];
 }
@@ -122,8 +131,20 @@ function bullet(sign: string, text: string, width: number): readonly string[] {
   return [`  ${sign} ${first}`, ...rest.map((line) => `     ${line}`)];
 }
 
+/** Short words, so that the headlines have room; the page has the long ones. */
 function grade(finding: Finding): string {
-  return finding.outcome === "fail" ? severityWords[finding.severity].toUpperCase() : verdictOf(finding).toLowerCase();
+  switch (finding.outcome) {
+    case "fail":
+      return severityWords[finding.severity].toUpperCase();
+    case "pass":
+      return finding.evidence === "certificate" ? "proved" : "held";
+    case "inconclusive":
+      return "undecided";
+    case "inapplicable":
+      return "n/a";
+    case "error":
+      return "error";
+  }
 }
 
 function signOf(finding: Finding): readonly [string, Style] {
