@@ -123,6 +123,7 @@ export interface Finding {
   /** Id of the subject (a model with its data) in the plan. */
   readonly subject: string;
   readonly risk: Risk;
+  /** The failing state, as in "Inputs within eps are misclassified"; the report prints the outcome before it. */
   readonly title: string;
   readonly outcome: Outcome;
   readonly severity: Severity;
@@ -131,7 +132,7 @@ export interface Finding {
   readonly headline: string;
   readonly measures: readonly Measure[];
   readonly threat: Threat;
-  /** What to do next, most useful first; each a sentence. */
+  /** What to do next, most useful first; each a sentence. Commands stand between backticks, as in headlines. */
   readonly advice: readonly string[];
   readonly details: readonly Detail[];
   /** Ids of the evidence files it was judged from. */

@@ -14,7 +14,12 @@ export interface RunRecord {
   /** Probes that did not apply, and why. */
   readonly skipped: readonly { readonly probe: string; readonly subject: string; readonly why: string }[];
   /** Probes that threw; the run went on. */
-  readonly failed: readonly { readonly probe: string; readonly subject: string; readonly code: string; readonly message: string }[];
+  readonly failed: readonly {
+    readonly probe: string;
+    readonly subject: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
   readonly warnings: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }

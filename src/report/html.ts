@@ -13,7 +13,8 @@ import { riskWords, risks } from "./words.ts";
 /**
  * The report as one HTML file that a browser opens from disk. It needs no network and no script: the script only adds
  * values on hover and keys. Every text of the report is escaped; the content security policy allows this style sheet and
- * this script by their hash, pictures inside the file, and nothing else.
+ * this script by their hash (so not a byte may stand beside them in their elements), pictures inside the file, and
+ * nothing else.
  */
 export function renderHtml(report: Report): string {
   const policy = [
@@ -34,9 +35,7 @@ export function renderHtml(report: Report): string {
         <meta name="generator" content="marauder ${report.tool.version}" />
         <meta name="referrer" content="no-referrer" />
         <title>${oneLine(report.title)} · Marauder</title>
-        <style>
-          ${trusted(pageStyle)}
-        </style>
+        ${trusted(`<style>${pageStyle}</style>`)}
       </head>
       <body>
         <a class="skip" href="#summary">Skip to the summary</a>
@@ -51,9 +50,7 @@ export function renderHtml(report: Report): string {
             </footer>
           </main>
         </div>
-        <script>
-          ${trusted(pageScript)};
-        </script>
+        ${trusted(`<script>${pageScript}</script>`)}
       </body>
     </html> `;
   return markupText(page);

@@ -1,7 +1,7 @@
 import type { Finding, Report, ReportRepair, Risk } from "../contract/index.ts";
 import { formatCell, formatDuration, formatMeasured, formatNumber } from "./format.ts";
 import { changeOf, findingsOf, firstActions, followupsOf, verdictSentence, worstFirst, worstOf } from "./order.ts";
-import { oneLine, shorten } from "./text.ts";
+import { codeSpans, oneLine, shorten } from "./text.ts";
 import { evidenceWords, riskWords, risks, severityWords, verdictOf } from "./words.ts";
 
 export interface MarkdownOptions {
@@ -36,7 +36,7 @@ function risksTable(report: Report): string {
     const worst = worstOf(report, risk);
     const { phase, title } = riskWords[risk];
     const cells =
-      worst === null ? ["Not audited", "", ""] : [verdict(worst), text(worst.headline), subject(report, worst)];
+      worst === null ? ["Not audited", "", ""] : [verdict(worst), sentence(worst.headline), subject(report, worst)];
     return `| ${phase}: **${title.toLowerCase()}** | ${cells.join(" | ")} |`;
   });
   return ["| Risk | Worst result | Finding | Model |", "| --- | --- | --- | --- |", ...rows].join("\n");
@@ -48,7 +48,7 @@ function actionList(report: Report): string {
   const lines = actions.map(({ finding, advice }, index) => {
     const after = followupsOf(report, finding)[0]?.after ?? null;
     const tried = after === null ? "" : `; repair tried: ${changeOf(finding, after)}`;
-    return `${index + 1}. ${text(advice)} *(${text(finding.title)}, ${subject(report, finding)}${tried})*`;
+    return `${index + 1}. ${sentence(advice)} *(${text(finding.title)}, ${subject(report, finding)}${tried})*`;
   });
   return `### What to do first\n\n${lines.join("\n")}`;
 }
@@ -61,7 +61,7 @@ function repairTable(repair: ReportRepair): string {
   return [
     `### Repair: ${text(repair.title)}`,
     "",
-    text(repair.what),
+    sentence(repair.what),
     "",
     `| Measure | Before: ${code(repair.before)} | After: ${code(repair.after)} |`,
     "| --- | ---: | ---: |",
@@ -87,7 +87,7 @@ function riskPart(report: Report, risk: Risk): string {
         .slice(0, 4)
         .map(({ name, unit, value }) => `${text(name)} ${text(formatMeasured(value, unit))}`)
         .join("<br>");
-      return `| ${verdict(finding)} | ${evidence} | ${text(finding.title)}, ${subject(report, finding)} | ${text(finding.headline)} | ${measures} |`;
+      return `| ${verdict(finding)} | ${evidence} | ${text(finding.title)}, ${subject(report, finding)} | ${sentence(finding.headline)} | ${measures} |`;
     });
   const more = findings.length > maxFindings ? `\n\n${findings.length - maxFindings} more in the report.` : "";
   return [
@@ -106,7 +106,7 @@ function warningList(report: Report): string {
   if (report.warnings.length === 0) return "";
   return `### Warnings\n\n${report.warnings
     .slice(0, 20)
-    .map((warning) => `- ${text(warning)}`)
+    .map((warning) => `- ${sentence(warning)}`)
     .join("\n")}`;
 }
 
@@ -142,6 +142,18 @@ function text(raw: string): string {
     .replaceAll(/\bwww(?=\.)/gi, "$&\u200b")
     .replaceAll(/\\\((?!\w*:)/g, "(")
     .replaceAll(/\\\)/g, ")");
+}
+
+/** A sentence with what stands between backticks as code. */
+function sentence(raw: string): string {
+  return codeSpans(shorten(raw, 600))
+    .map((part) => (part.code ? code(part.text) : keepEnds(part.text)))
+    .join("");
+}
+
+/** `text` trims; between code spans the blanks at the ends count. */
+function keepEnds(raw: string): string {
+  return `${/^\s/.test(raw) ? " " : ""}${text(raw)}${/\s$/.test(raw) ? " " : ""}`;
 }
 
 /** A code span; its fence is longer than any run of backticks inside. A pipe would end a table's cell even there. */

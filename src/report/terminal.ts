@@ -1,7 +1,7 @@
 import type { Finding, Report } from "../contract/index.ts";
 import { formatDuration, formatMeasured, formatNumber } from "./format.ts";
 import { changeOf, findingsOf, firstActions, followupsOf, verdictSentence } from "./order.ts";
-import { oneLine } from "./text.ts";
+import { codeSpans, oneLine } from "./text.ts";
 import { riskWords, risks, severityWords } from "./words.ts";
 import { fit, textWidth, wrap } from "./width.ts";
 
@@ -76,7 +76,7 @@ function riskLines(
     ...head,
     ...findings.flatMap((finding) => {
       const [sign, style] = signOf(finding);
-      const [first = "", ...rest] = wrap(oneLine(finding.headline), width - indent);
+      const [first = "", ...rest] = wrap(plain(finding.headline), width - indent);
       const line = `  ${paint(style, sign)} ${paint(style, fit(grade(finding), columns.grade))}  ${paint("dim", fit(oneLine(finding.subject), columns.subject))}  ${first}`;
       return [line.trimEnd(), ...rest.map((more) => " ".repeat(indent) + more)];
     }),
@@ -107,7 +107,7 @@ function warningLines(report: Report, width: number, paint: Paint): readonly str
   return [
     "",
     paint("bold", "Warnings"),
-    ...report.warnings.slice(0, 10).flatMap((warning) => bullet(paint("yellow", "!"), warning, width)),
+    ...report.warnings.slice(0, 10).flatMap((warning) => bullet(paint("yellow", "!"), plain(warning), width)),
   ];
 }
 
@@ -121,9 +121,16 @@ function actionLines(report: Report, width: number, paint: Paint): readonly stri
     ...actions.flatMap(({ finding, advice }, index) => {
       const after = followupsOf(report, finding)[0]?.after ?? null;
       const tried = after === null ? "" : ` [repair tried: ${changeOf(finding, after)}]`;
-      return bullet(`${index + 1}.`, `${oneLine(advice)} (${oneLine(finding.subject)})${tried}`, width);
+      return bullet(`${index + 1}.`, `${plain(advice)} (${oneLine(finding.subject)})${tried}`, width);
     }),
   ];
+}
+
+/** Without the backticks around commands: a terminal shows them as they are typed. */
+function plain(sentence: string): string {
+  return codeSpans(sentence)
+    .map(({ text }) => text)
+    .join("");
 }
 
 function bullet(sign: string, text: string, width: number): readonly string[] {

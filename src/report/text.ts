@@ -32,6 +32,13 @@ export function shorten(text: string, limit: number): string {
         .trimEnd() + "…";
 }
 
+/** A sentence cut at its backticks: what stands between a pair of them is a command or a name to copy. */
+export function codeSpans(sentence: string): readonly { readonly code: boolean; readonly text: string }[] {
+  const parts = oneLine(sentence).split("`");
+  if (parts.length % 2 === 0) return [{ code: false, text: parts.join("`") }];
+  return parts.map((text, index) => ({ code: index % 2 === 1, text })).filter(({ text }) => text !== "");
+}
+
 /** A location without what may be secret: user name, password and query of a URL. File paths are returned as they are. */
 export function withoutCredentials(location: string): string {
   if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(location)) return location;

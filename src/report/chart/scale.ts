@@ -5,25 +5,39 @@ import { formatNumber } from "../format.ts";
 export interface Scale {
   readonly log: boolean;
   readonly domain: readonly [number, number];
+  /** Pixel where 0 stands before the break of a log axis, or null. */
+  readonly zero: number | null;
   readonly ticks: readonly { readonly value: number; readonly label: string }[];
   at(value: number): number;
 }
 
 /**
  * A scale for an axis and the values on it, onto pixels `start` to `end`.
- * Linear axes of fractions span 0 to 1; other linear axes include 0 where it is near. Log axes ignore values ≤ 0.
+ * Linear axes of fractions span 0 to 1; other linear axes include 0 where it is near. Log axes ignore values ≤ 0,
+ * but that `zero` puts 0 before a break at the start, where it is among the values and the axis names no domain: the
+ * dose 0 of a dose-response is its floor.
  */
-export function scaleFor(axis: Axis, values: readonly number[], start: number, end: number, tickCount: number): Scale {
+export function scaleFor(
+  axis: Axis,
+  values: readonly number[],
+  start: number,
+  end: number,
+  options: { readonly ticks: number; readonly zero?: boolean },
+): Scale {
   const log = axis.scale === "log";
   const domain = domainFor(axis, values, log);
   const map = log ? Math.log10 : (value: number) => value;
   const [low, high] = [map(domain[0]), map(domain[1])];
-  const ticks = log ? logTicks(domain, tickCount) : linearTicks(domain, tickCount);
+  const ticks = log ? logTicks(domain, options.ticks) : linearTicks(domain, options.ticks);
+  const zero = options.zero === true && log && axis.domain === undefined && values.includes(0) ? start : null;
+  const first = zero === null ? start : start + (end - start) * 0.09;
   return {
     log,
     domain,
-    ticks: ticks.map((value) => ({ value, label: tickLabel(value, axis) })),
-    at: (value) => start + ((map(value) - low) / (high - low)) * (end - start),
+    zero,
+    ticks: [...(zero === null ? [] : [0]), ...ticks].map((value) => ({ value, label: tickLabel(value, axis) })),
+    at: (value) =>
+      log && value <= 0 ? (zero ?? Number.NaN) : first + ((map(value) - low) / (high - low)) * (end - first),
   };
 }
 

@@ -154,7 +154,7 @@ function changed(from: string, to: string): readonly [Markup, Markup] {
 
 function text(detail: TextDetail): Markup {
   const body = html`<div class="prose">
-    ${detail.paragraphs.slice(0, limits.rows).map((paragraph) => html`<p>${shorten(visible(paragraph), limits.text)}</p>`)}
+    ${detail.paragraphs.slice(0, limits.rows).map((paragraph) => html`<p><span class="pre">${shorten(visible(paragraph), limits.text)}</span></p>`)}
   </div>`;
   return figure(
     "text",

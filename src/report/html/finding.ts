@@ -5,7 +5,7 @@ import { oneLine } from "../text.ts";
 import { riskWords } from "../words.ts";
 import { accentOf, evidenceBadge, icon, severityBadge, verdictBadge } from "./badges.ts";
 import { detailFigure } from "./details.ts";
-import { html, type Markup, type Piece } from "./markup.ts";
+import { html, prose, type Markup, type Piece } from "./markup.ts";
 import { measureList } from "./measures.ts";
 
 /** Anchor of a finding: its place in the report, so that no text from outside becomes an id. */
@@ -37,7 +37,7 @@ export function riskSection(report: Report, risk: Risk): Markup {
                 ${icon(finding)}<span
                   ><b>${oneLine(finding.title)}</b>
                   <span class="muted">on ${subjectTitle(report, finding.subject)}</span
-                  ><br />${oneLine(finding.headline)}${finding.advice.length > 0 && html` <span class="muted">${finding.advice.map(oneLine).join(" ")}</span>`}</span
+                  ><br />${prose(finding.headline)}${finding.advice.length > 0 && html` <span class="muted">${finding.advice.map((sentence) => html`${prose(sentence)} `)}</span>`}</span
                 >
               </li>`,
           )}
@@ -56,7 +56,7 @@ function findingArticle(report: Report, finding: Finding): Markup {
       <h3 id="${id}-h">${oneLine(finding.title)}</h3>
       <p class="meta"><span>${subjectTitle(report, finding.subject)}</span> <code>${oneLine(finding.check)}</code></p>
     </header>
-    <p class="headline">${oneLine(finding.headline)}</p>
+    <p class="headline">${prose(finding.headline)}</p>
     ${measureList(finding.measures)}
     ${followups.map(
       ({ repair, after }) =>
@@ -81,7 +81,7 @@ function adviceBox(finding: Finding): Markup | false {
     html`<div class="advice">
       <h4>What to do</h4>
       <ol>
-        ${finding.advice.map((sentence) => html`<li>${oneLine(sentence)}</li>`)}
+        ${finding.advice.map((sentence) => html`<li>${prose(sentence)}</li>`)}
       </ol>
     </div>`
   );
@@ -115,8 +115,8 @@ function taxonomyIds(finding: Finding, taxonomy: Taxonomy): readonly Markup[] {
     const name = nameOf(taxonomy, id);
     const page = name === null ? null : taxonomy.page(id);
     const label = html`<code>${oneLine(id)}</code>`;
-    return html`<span class="muted">${taxonomy.organization}</span>
-      ${page === null ? label : html`<a href="${page}" rel="noreferrer noopener">${label}</a>`}${name !== null && html` ${name}`}`;
+    return html`<span>${page === null ? label : html`<a href="${page}" rel="noreferrer noopener">${label}</a>`}</span>
+      <span>${name !== null && html`${name} `}<span class="muted">${taxonomy.organization}</span></span>`;
   });
 }
 

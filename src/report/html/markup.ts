@@ -1,4 +1,4 @@
-import { visible } from "../text.ts";
+import { codeSpans, visible } from "../text.ts";
 
 /**
  * Markup that escapes by construction: a string put into the template is text, never markup. The brand is a symbol, so
@@ -15,9 +15,15 @@ export type Piece = Markup | string | number | null | undefined | false | readon
 
 /** `html\`<p title="${text}">${text}</p>\``. Attributes must be in double quotes. */
 export function html(strings: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
-  let text = strings[0]!;
-  for (let index = 0; index < pieces.length; index++) text += print(pieces[index]) + strings[index + 1]!;
+  const parts = squeezed(strings);
+  let text = parts[0]!;
+  for (let index = 0; index < pieces.length; index++) text += print(pieces[index]) + parts[index + 1]!;
   return { [brand]: text };
+}
+
+/** A sentence on one line, with what stands between backticks as code. */
+export function prose(sentence: string): Markup {
+  return html`${codeSpans(sentence).map(({ code, text }) => (code ? html`<code>${text}</code>` : text))}`;
 }
 
 /** Markup from text of our own (style sheet, script, path data); never from a report. */
@@ -37,6 +43,15 @@ export function escapeHtml(text: string): string {
     .replaceAll(">", "&gt;")
     .replaceAll('"', "&quot;")
     .replaceAll("'", "&#39;");
+}
+
+const squeezedParts = new WeakMap<TemplateStringsArray, readonly string[]>();
+
+/** The template without the indentation that the formatter gave it: a line break says as much to a browser. */
+function squeezed(strings: TemplateStringsArray): readonly string[] {
+  let parts = squeezedParts.get(strings);
+  if (parts === undefined) squeezedParts.set(strings, (parts = strings.map((part) => part.replaceAll(/\n\s*/g, "\n"))));
+  return parts;
 }
 
 function print(piece: Piece): string {

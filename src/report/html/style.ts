@@ -15,7 +15,7 @@ const base = `
 @media (prefers-color-scheme: dark) { :root { ${dark} } }
 *, *::before, *::after { box-sizing: border-box; }
 html { scroll-behavior: smooth; scroll-padding-top: 1.5rem; -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--bg); color: var(--ink); font: 16px/1.6 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+body { margin: 0; background: var(--bg); color: var(--ink); font: 16px/1.6 Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 h1, h2, h3, h4, p, ul, ol, dl, dd, figure { margin: 0; padding: 0; }
 ul { list-style: none; }
 h1, h2, h3 { line-height: 1.2; letter-spacing: -0.015em; font-weight: 650; text-wrap: balance; }
@@ -43,6 +43,7 @@ main > section, main > aside { margin-top: 4.5rem; }
 .brand { display: flex; align-items: center; gap: 0.5rem; font-weight: 650; }
 .brand span { color: var(--muted); font-weight: 400; }
 .logo { fill: var(--ink); } .logo-cut { fill: none; stroke: var(--bg); stroke-width: 1.9; stroke-linejoin: round; stroke-linecap: round; }
+.audited { margin-top: 0.7rem; color: var(--muted); max-width: 44rem; } .audited a { color: inherit; }
 .verdict-line { font-size: 1.2rem; line-height: 1.5; color: var(--soft); margin-top: 0.9rem; max-width: 44rem; text-wrap: pretty; }
 .run { display: flex; flex-wrap: wrap; gap: 0.2rem 1.25rem; margin-top: 1.1rem; color: var(--muted); font-size: 0.88rem; }
 .section-head { border-top: 2px solid var(--ink); padding-top: 1.1rem; }
@@ -78,12 +79,12 @@ main > #summary { margin-top: 2.5rem; }
 main > .warnings { margin-top: 2.5rem; }
 .warnings h2 { font-size: 1rem; } .warnings li { margin-top: 0.4rem; }
 .subjects { margin-top: 1.1rem; }
-.subject { padding: 1.1rem 0; border-top: 1px solid var(--line); }
+.subject { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 0.6rem 2.5rem; padding: 1.1rem 0; border-top: 1px solid var(--line); }
 .subject h3 code { font-weight: 400; color: var(--muted); margin-left: 0.3rem; }
 .subject h4 { margin: 0.8rem 0 0.15rem; }
 .subject ul li { padding-left: 1rem; text-indent: -1rem; } .subject ul li::before { content: "– "; color: var(--muted); }
-.prints { margin-top: 0.8rem; font-size: 0.86rem; }
-.prints div, .facts div { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: 0.75rem; }
+.prints { margin-top: 0.2rem; font-size: 0.84rem; } .prints code { font-size: 0.76rem; color: var(--muted); }
+.prints div, .facts div { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: 0.75rem; } .prints div { grid-template-columns: 4rem minmax(0, 1fr); } .prints div + div { margin-top: 0.3rem; }
 .prints dt, .facts dt { color: var(--muted); }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: 0.86rem; }`;
 
@@ -98,7 +99,7 @@ const findings = `
 .finding > .followup { margin-top: 1.1rem; background: var(--sunk); border-radius: 6px; padding: 0.55rem 0.85rem; }
 .measures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(11.5rem, 100%), 1fr)); gap: 1.1rem 1.75rem; margin-top: 1.3rem; }
 .measures dt { font-size: 0.84rem; line-height: 1.35; color: var(--muted); }
-.measures > div { display: flex; flex-direction: column; justify-content: flex-end; }
+.measures > div { display: grid; grid-template-rows: subgrid; grid-row: span 2; gap: 0; } .measures dt { align-self: end; }
 .measures dd b { display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 600; letter-spacing: -0.01em; }
 .measures dd small { display: block; }
 .range { color: var(--muted); white-space: nowrap; font-size: 0.8rem; }
@@ -131,15 +132,15 @@ td { max-width: 26rem; }
 .diff-row dl { margin-top: 0.35rem; font-size: 0.92rem; }
 .diff-row dl div { display: grid; grid-template-columns: minmax(7rem, 12rem) minmax(0, 1fr); gap: 0.1rem 1rem; }
 .diff-row dt { color: var(--muted); }
-.diff-row dd { white-space: pre-wrap; }
+.diff-row del, .diff-row ins, .pre { white-space: pre-wrap; }
 del { color: var(--del); text-decoration-thickness: 1px; } ins { color: var(--ins); text-decoration: none; font-weight: 600; }
 del:has(mark), ins:has(mark) { color: inherit; text-decoration: none; font-weight: 400; }
 mark { background: var(--mark); color: inherit; border-radius: 2px; padding: 0 0.1em; } del mark { text-decoration: line-through; text-decoration-thickness: 1px; } ins mark { font-weight: 600; }
-.prose p { max-width: 44rem; color: var(--soft); white-space: pre-wrap; } .prose p + p { margin-top: 0.6rem; }
+.prose p { max-width: 44rem; color: var(--soft); } .prose p + p { margin-top: 0.6rem; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.75rem 3rem; margin-top: 2rem; }
 .advice ol { padding-left: 1.35rem; } .advice li { padding-left: 0.2rem; } .advice li + li { margin-top: 0.35rem; } .advice li::marker { color: var(--accent); font-weight: 650; }
-.threat dl div { display: grid; grid-template-columns: 4.75rem minmax(0, 1fr); gap: 0.5rem; font-size: 0.92rem; } .threat dt { color: var(--muted); }
-.ids { margin-top: 0.7rem; font-size: 0.84rem; line-height: 1.7; }
+.threat dl div { display: grid; grid-template-columns: 7.2rem minmax(0, 1fr); gap: 0.5rem; font-size: 0.92rem; } .threat dt { color: var(--muted); }
+.ids { margin-top: 0.8rem; font-size: 0.84rem; line-height: 1.5; } .ids li { display: grid; grid-template-columns: 7.2rem minmax(0, 1fr); gap: 0.5rem; } .ids li + li { margin-top: 0.25rem; }
 .from { margin-top: 1.4rem; color: var(--muted); font-size: 0.8rem; } .from code { color: var(--muted); }
 .skipped { margin-top: 1.75rem; } .skipped h3 { font-size: 1rem; color: var(--soft); } .skipped li { display: flex; gap: 0.7rem; margin-top: 0.7rem; font-size: 0.94rem; line-height: 1.5; } .skipped .icon { margin-top: 0.2em; }
 .repair h3 + p { margin-top: 0.3rem; max-width: 44rem; }
@@ -156,7 +157,7 @@ const charts = `
 .chart.wide { max-width: 50rem; }
 .chart.narrow, .legend.narrow-only { display: none; }
 .chart text { font-size: 12.5px; fill: var(--muted); } .chart .name { fill: var(--soft); font-weight: 550; }
-.grid { stroke: var(--grid); } .base, .tick { stroke: var(--muted); opacity: 0.7; }
+.grid { stroke: var(--grid); } .base, .tick, .break { stroke: var(--muted); opacity: 0.7; } .break { fill: var(--surface); }
 .s1 { --series: var(--s1); } .s2 { --series: var(--s2); } .s3 { --series: var(--s3); } .s4 { --series: var(--s4); } .s5 { --series: var(--s5); } .s6 { --series: var(--s6); }
 .line { fill: none; stroke: var(--series); stroke-width: 2.2; stroke-linejoin: round; stroke-linecap: round; } .line.dashed { stroke-dasharray: 5 5; stroke-width: 1.7; }
 .band { fill: var(--series); opacity: 0.15; } .whisker { stroke: var(--series); stroke-width: 1.8; opacity: 0.6; }
@@ -174,12 +175,13 @@ const media = `
   nav li + li { margin-top: 0.45rem; } nav a { color: var(--muted); text-decoration: none; } nav a:hover { color: var(--ink); text-decoration: underline; }
 }
 @media (max-width: 42rem) {
-  .page { padding: 1.5rem 1rem 3rem; } main > section { margin-top: 3.25rem; } h2 { font-size: 1.45rem; } .verdict-line { font-size: 1.08rem; }
+  .page { padding: 1.5rem 1rem 3rem; } main > section { margin-top: 3.25rem; } h2 { font-size: 1.45rem; } .audited { margin-top: 0.7rem; color: var(--muted); max-width: 44rem; } .audited a { color: inherit; }
+.verdict-line { font-size: 1.08rem; }
   .finding, .repair { padding: 1.15rem 1rem; } .finding > header h3 { font-size: 1.2rem; } .headline { font-size: 1.06rem; }
   .chart.wide { display: none; } .chart.narrow { display: block; } .legend.narrow-only { display: flex; } .wide-only { display: none; }
   .measures { grid-template-columns: repeat(auto-fill, minmax(min(8.5rem, 100%), 1fr)); gap: 1rem 1.1rem; } .measures dd b { font-size: 1.3rem; } .range { white-space: normal; }
   th, td { padding-right: 0.8rem; } .n { white-space: normal; min-width: 4.6rem; } .change { white-space: normal; } .compare thead th:first-child { min-width: 7rem; } .diff-row dl div { grid-template-columns: 1fr; } .diff-row dl div + div { margin-top: 0.4rem; }
-  .prints div, .facts div { grid-template-columns: 5.5rem minmax(0, 1fr); }
+  .facts div { grid-template-columns: 5.5rem minmax(0, 1fr); }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 @media print {

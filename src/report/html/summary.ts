@@ -5,7 +5,7 @@ import { oneLine } from "../text.ts";
 import { countFailures, riskWords, risks } from "../words.ts";
 import { accentOf, evidenceBadge, severityBadge, verdictBadge } from "./badges.ts";
 import { anchorOf, subjectTitle } from "./finding.ts";
-import { html, type Markup } from "./markup.ts";
+import { html, prose, type Markup } from "./markup.ts";
 
 /** The top of the page: what was audited, the worst finding of each risk, what to do first. */
 
@@ -21,6 +21,10 @@ export function masthead(report: Report): Markup {
   return html`<header class="masthead">
     <p class="brand">${mark} Marauder <span>audit report</span></p>
     <h1>${oneLine(report.title)}</h1>
+    <p class="audited">
+      Audited:
+      ${report.subjects.map((subject, index) => html`${index > 0 && ", "}<a href="#${subjectAnchor(report, subject.id)}">${oneLine(subject.title)}</a>`)}
+    </p>
     <p class="verdict-line">${verdictSentence(report)}</p>
     <p class="run">
       <time datetime="${report.created}">${readableDate(report.created)}</time
@@ -57,7 +61,7 @@ function card(report: Report, risk: Risk): Markup {
   return html`<div class="card ${accentOf(worst)}">
     ${head}
     <p class="badges">${verdictBadge(worst)}${severityBadge(worst)}${evidenceBadge(worst)}</p>
-    <p class="card-headline">${oneLine(worst.headline)}</p>
+    <p class="card-headline">${prose(worst.headline)}</p>
     <p class="card-link">
       <a href="#${anchorOf(report, worst)}">${oneLine(worst.title)}</a>
       <span class="muted">on ${subjectTitle(report, worst.subject)}</span>
@@ -104,7 +108,7 @@ export function doFirst(report: Report): Markup {
             ${actions.map(({ finding, advice }) => {
               const after = followupsOf(report, finding)[0]?.after ?? null;
               return html`<li class="${accentOf(finding)}">
-                <p>${oneLine(advice)}</p>
+                <p>${prose(advice)}</p>
                 <p class="why">
                   <a href="#${anchorOf(report, finding)}">${oneLine(finding.title)}</a> on
                   ${subjectTitle(report, finding.subject)}${after !== null && html`, <span class="done">repair tried: ${changeOf(finding, after)}</span>`}
@@ -122,7 +126,7 @@ export function warningBox(report: Report): Markup | false {
     html`<aside class="warnings" aria-labelledby="warnings-h">
       <h2 id="warnings-h">${plural(report.warnings.length, "warning")}</h2>
       <ul>
-        ${report.warnings.map((warning) => html`<li>${oneLine(warning)}</li>`)}
+        ${report.warnings.map((warning) => html`<li>${prose(warning)}</li>`)}
       </ul>
     </aside>`
   );
@@ -131,22 +135,31 @@ export function warningBox(report: Report): Markup | false {
 export function subjectSection(report: Report): Markup {
   return html`<section id="audited" aria-labelledby="audited-h">
     <h2 id="audited-h">What was audited</h2>
-    <div class="subjects">${report.subjects.map(subjectCard)}</div>
+    <div class="subjects">
+      ${report.subjects.map((subject) => subjectCard(subject, subjectAnchor(report, subject.id)))}
+    </div>
   </section>`;
 }
 
-function subjectCard(subject: ReportSubject): Markup {
+function subjectAnchor(report: Report, id: string): string {
+  return `subject-${report.subjects.findIndex((subject) => subject.id === id) + 1}`;
+}
+
+function subjectCard(subject: ReportSubject, anchor: string): Markup {
   const prints = Object.entries(subject.fingerprints);
-  return html`<div class="subject">
-    <h3>${oneLine(subject.title)} ${subject.title !== subject.id && html`<code>${oneLine(subject.id)}</code>`}</h3>
-    <p>${oneLine(subject.description)}</p>
+  return html`<div class="subject" id="${anchor}">
+    <div class="what">
+      <h3>${oneLine(subject.title)} ${subject.title !== subject.id && html`<code>${oneLine(subject.id)}</code>`}</h3>
+      <p>${oneLine(subject.description)}</p>
+      ${
+        subject.assumptions.length > 0 &&
+        html`<h4>Assumed</h4>
+          <ul>
+            ${subject.assumptions.map((assumption) => html`<li>${prose(assumption)}</li>`)}
+          </ul>`
+      }
+    </div>
     ${
-      subject.assumptions.length > 0 &&
-      html`<h4>Assumed</h4>
-        <ul>
-          ${subject.assumptions.map((assumption) => html`<li>${oneLine(assumption)}</li>`)}
-        </ul>`
-    }${
       prints.length > 0 &&
       html`<dl class="prints">
         ${prints.map(

@@ -37,7 +37,7 @@ export const evasion: readonly Finding[] = [
     ],
     threat: evasionThreat,
     advice: [
-      "Retrain by adversarial training at eps 0.1: marauder train --defense pgd-training --eps 0.1.",
+      "Retrain by adversarial training at eps 0.1: `marauder train --defense pgd-training --eps 0.1`.",
       "Limit what a caller may send: reject inputs outside the input range, and rate-limit repeated near-duplicates.",
       "Do not rely on detectors of adversarial inputs alone; an attacker who knows the detector walks around it.",
     ],

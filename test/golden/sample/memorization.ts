@@ -34,7 +34,7 @@ export const memorization: readonly Finding[] = [
     },
     advice: [
       "Stop training earlier or add weight decay: the gap between training and test loss is what leaks.",
-      "Where a guarantee is needed, train with DP-SGD: marauder train --dp --target-epsilon 8.",
+      "Where a guarantee is needed, train with DP-SGD: `marauder train --dp --target-epsilon 8`.",
     ],
     details: [
       {
@@ -148,7 +148,7 @@ export const memorization: readonly Finding[] = [
       atlas: ["AML.T0024.000"],
       nist: ["NISTAML.033"],
     },
-    advice: ["Give --members and --non-members."],
+    advice: ["Give `--members` and `--non-members`."],
     details: [],
     from: [],
   },

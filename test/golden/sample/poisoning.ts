@@ -30,7 +30,7 @@ export const poisoning: readonly Finding[] = [
       nist: ["NISTAML.023"],
     },
     advice: [
-      "Sanitize the training data before each training: marauder sanitize train.npz --label y --out clean.npz.",
+      "Sanitize the training data before each training: `marauder sanitize train.npz --label y --out clean.npz`.",
       "Record who contributed each row, and cap the share of one contributor.",
     ],
     details: [
@@ -168,7 +168,7 @@ export const poisoning: readonly Finding[] = [
       atlas: ["AML.T0020"],
       nist: ["NISTAML.013"],
     },
-    advice: ["Lower the learning rate (--option learningRate=0.001) and run again; finished evidence is kept."],
+    advice: ["Lower the learning rate (`--option learningRate=0.001`) and run again; finished evidence is kept."],
     details: [],
     from: ["evidence/label-flip-dead01.json"],
   },
