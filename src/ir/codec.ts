@@ -255,7 +255,9 @@ function graphProto(graph: Graph): GraphProto {
   proto.input = graph.inputs.map(valueProto);
   proto.output = graph.outputs.map(valueProto);
   const declared = raw?.valueInfo ?? [];
-  proto.valueInfo = declared.length > 0 ? declared : Array.from(graph.values.values(), valueProto);
+  // Inferred types are not written: a reader infers its own, and the file stays as its author wrote it.
+  const written = [...graph.values.values()].filter((v) => v.raw !== undefined);
+  proto.valueInfo = declared.length > 0 ? declared : written.map(valueProto);
   return proto;
 }
 
@@ -330,4 +332,11 @@ function tensorType({ dtype, dims }: ValueInfo): TypeProto {
   const value = create(TypeProto_TensorSchema, dtype === null ? {} : { elemType: codeOfDtype[dtype] });
   if (dim !== undefined) value.shape = create(TensorShapeProtoSchema, { dim });
   return create(TypeProtoSchema, { value: { case: "tensorType", value } });
+}
+
+/** Lets a changed attribute keep what the file said beside its value (doc string, unknown fields). */
+export function carryOrigin<A extends Attribute>(from: Attribute, to: A): A {
+  const known = origin.get(from);
+  if (known !== undefined) origin.set(to, known);
+  return to;
 }
