@@ -1,0 +1,80 @@
+import { MarauderError } from "../errors.ts";
+import type { Model } from "../ir/graph.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Engine, Session } from "./engine.ts";
+import { kernels } from "./reference/index.ts";
+import { fail, fromTensor, toTensor, type Value } from "./reference/value.ts";
+
+export interface ReferenceOptions {
+  /** "declared" rounds the outputs to the model's types; "float64" hands floats out as they were computed. */
+  readonly precision?: "declared" | "float64";
+}
+
+/**
+ * An interpreter that computes every float in float64: slow and plain, the oracle against which gradients and ONNX
+ * Runtime are checked. Knows the default ONNX domain at opset 18 and later.
+ */
+export function referenceEngine(options: ReferenceOptions = {}): Engine {
+  const keep = options.precision === "float64";
+  return {
+    id: keep ? "reference-float64" : "reference",
+    load: async (model) => load(model, keep),
+  };
+}
+
+function load(model: Model, keepFloat64: boolean): Session {
+  const { graph } = model;
+  for (const node of graph.nodes) {
+    const known = node.domain === "" || node.domain === "ai.onnx";
+    if (!known || kernels[node.op] === undefined) fail(node, "no such operator in the reference engine");
+  }
+  const inputs = graph.inputs.map((v) => v.name);
+  const outputs = graph.outputs.map((v) => v.name);
+  const constants = new Map<string, Value>();
+  for (const [name, t] of graph.constants) constants.set(name, fromTensor(t));
+  return {
+    inputs: inputs.filter((name) => !graph.constants.has(name)),
+    outputs,
+    run: async (feeds, fetches = outputs) => {
+      const values = evaluate(model, constants, inputs, feeds, fetches);
+      return Object.fromEntries(fetches.map((name) => [name, toTensor(values.get(name)!, keepFloat64)]));
+    },
+    close: async () => {},
+  };
+}
+
+function evaluate(
+  { graph }: Model,
+  constants: ReadonlyMap<string, Value>,
+  inputs: readonly string[],
+  feeds: Readonly<Record<string, Tensor>>,
+  fetches: readonly string[],
+): Map<string, Value> {
+  const values = new Map(constants);
+  for (const name of Object.keys(feeds)) {
+    if (!inputs.includes(name)) {
+      throw new MarauderError(
+        "MODEL_INPUT",
+        `the model has no input ${JSON.stringify(name)}; expected ${inputs.join(", ")}`,
+      );
+    }
+    values.set(name, fromTensor(feeds[name]!));
+  }
+  for (const name of inputs) {
+    if (!values.has(name)) throw new MarauderError("MODEL_INPUT", `input ${JSON.stringify(name)} got no value`);
+  }
+  for (const node of graph.nodes) {
+    const args = node.inputs.map((name) =>
+      name === "" ? null : (values.get(name) ?? fail(node, `it reads ${JSON.stringify(name)} before that is made`)),
+    );
+    const made = kernels[node.op]!(args, node);
+    for (const [i, name] of node.outputs.entries()) {
+      if (name === "") continue;
+      values.set(name, made[i] ?? fail(node, `output ${i} is not offered`));
+    }
+  }
+  for (const name of fetches) {
+    if (!values.has(name)) throw new MarauderError("MODEL_INPUT", `the model has no value ${JSON.stringify(name)}`);
+  }
+  return values;
+}

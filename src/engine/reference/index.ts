@@ -1,0 +1,28 @@
+import * as conv from "./conv.ts";
+import * as elementwise from "./elementwise.ts";
+import * as indexOps from "./index-ops.ts";
+import * as linear from "./linear.ts";
+import * as norm from "./norm.ts";
+import * as pool from "./pool.ts";
+import * as reduce from "./reduce.ts";
+import { Resize } from "./resize.ts";
+import * as shape from "./shape.ts";
+import type { Kernel } from "./value.ts";
+
+const { erf: _erf, zip: _zip, dtypeOfCode: _code, ...elementwiseKernels } = elementwise;
+const { Conv, ConvTranspose } = conv;
+
+/** The interpreter's operators of the default ONNX domain, in the form of opset 18 and later. */
+export const kernels: Readonly<Record<string, Kernel | undefined>> = Object.freeze({
+  __proto__: null as never,
+  ...elementwiseKernels,
+  ...linear,
+  Conv,
+  ConvTranspose,
+  ...pool,
+  ...norm,
+  ...reduce,
+  ...shape,
+  ...indexOps,
+  Resize,
+});

@@ -1,0 +1,83 @@
+import { getFloat, getInt } from "../../ir/attributes.ts";
+import { sizeOf } from "../../tensor/index.ts";
+import { broadcastDims, broadcastOffsets, fail, floatsOf, fromNumbers, need, type Kernel } from "./value.ts";
+
+/** out[m, n] += a[m, k]·b[k, n], with the offsets of one matrix each. */
+function product(
+  out: Float64Array,
+  o: number,
+  a: Float64Array,
+  p: number,
+  b: Float64Array,
+  q: number,
+  m: number,
+  k: number,
+  n: number,
+): void {
+  for (let i = 0; i < m; i++) {
+    for (let l = 0; l < k; l++) {
+      const x = a[p + i * k + l]!;
+      if (x === 0) continue;
+      const row = q + l * n;
+      const to = o + i * n;
+      for (let j = 0; j < n; j++) out[to + j]! += x * b[row + j]!;
+    }
+  }
+}
+
+export const MatMul: Kernel = (inputs, node) => {
+  const [a, b] = [need(inputs, 0, node), need(inputs, 1, node)];
+  if (a.dims.length === 0 || b.dims.length === 0) return fail(node, "scalars have no matrix product");
+  const da = a.dims.length === 1 ? [1, ...a.dims] : [...a.dims];
+  const db = b.dims.length === 1 ? [...b.dims, 1] : [...b.dims];
+  const [m, k] = da.slice(-2) as [number, number];
+  const [k2, n] = db.slice(-2) as [number, number];
+  if (k !== k2) fail(node, `shapes [${a.dims}] and [${b.dims}] do not multiply`);
+  const [ba, bb] = [da.slice(0, -2), db.slice(0, -2)];
+  const batch = broadcastDims(node, ba, bb);
+  const [oa, ob] = [broadcastOffsets(ba, batch), broadcastOffsets(bb, batch)];
+  const out = new Float64Array(sizeOf(batch) * m * n);
+  const [xa, xb] = [floatsOf(a), floatsOf(b)];
+  for (let i = 0; i < sizeOf(batch); i++) {
+    product(out, i * m * n, xa, (oa ? oa[i]! : i) * m * k, xb, (ob ? ob[i]! : i) * k * n, m, k, n);
+  }
+  const dims = [...batch, ...(a.dims.length === 1 ? [] : [m]), ...(b.dims.length === 1 ? [] : [n])];
+  return [fromNumbers(a.dtype, dims, out)];
+};
+
+function transposed(x: Float64Array, rows: number, columns: number): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = x[i * columns + j]!;
+  return out;
+}
+
+export const Gemm: Kernel = (inputs, node) => {
+  const [a, b] = [need(inputs, 0, node), need(inputs, 1, node)];
+  const [ra, ca] = a.dims as [number, number];
+  const [rb, cb] = b.dims as [number, number];
+  const transA = getInt(node, "transA", 0) !== 0;
+  const transB = getInt(node, "transB", 0) !== 0;
+  const [m, k] = transA ? [ca, ra] : [ra, ca];
+  const [k2, n] = transB ? [cb, rb] : [rb, cb];
+  if (k !== k2) fail(node, `shapes [${a.dims}] and [${b.dims}] do not multiply`);
+  const out = new Float64Array(m * n);
+  product(
+    out,
+    0,
+    transA ? transposed(floatsOf(a), ra, ca) : floatsOf(a),
+    0,
+    transB ? transposed(floatsOf(b), rb, cb) : floatsOf(b),
+    0,
+    m,
+    k,
+    n,
+  );
+  const alpha = getFloat(node, "alpha", 1);
+  const beta = getFloat(node, "beta", 1);
+  const c = inputs[2];
+  const offsets = c == null ? null : broadcastOffsets(c.dims, [m, n]);
+  const bias = c == null ? null : floatsOf(c);
+  for (let i = 0; i < out.length; i++)
+    out[i] = alpha * out[i]! + (bias === null ? 0 : beta * bias[offsets ? offsets[i]! : i]!);
+  return [fromNumbers(a.dtype, [m, n], out)];
+};

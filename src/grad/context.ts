@@ -1,0 +1,133 @@
+import { MarauderError } from "../errors.ts";
+import { getTensor } from "../ir/attributes.ts";
+import type { GraphBuilder } from "../ir/builder.ts";
+import { int } from "../ir/attributes.ts";
+import type { Dim, Node } from "../ir/graph.ts";
+import { tensor, type DType, type Tensor } from "../tensor/index.ts";
+
+/** What a gradient rule sees of the graph: the builder to emit with, its node, and what is known of values. */
+export interface GradientContext {
+  readonly b: GraphBuilder;
+  readonly node: Node;
+  /** True where the gradient of input `i` is needed. */
+  wants(i: number): boolean;
+  /** Sizes of a primal value, as far as they are known before the run; null where even the rank is not. */
+  shape(name: string): readonly Dim[] | null;
+  dtype(name: string): DType | null;
+  /** The value of a constant, null where it is known only at run time (or omitted). */
+  constant(name: string | undefined): Tensor | null;
+}
+
+/**
+ * `dys[j]` names the gradient of output `j`, null where it has none. Answers one contribution per input: the name of
+ * its gradient, or null where nothing flows. Throws MODEL_UNSUPPORTED for a form of the operator it cannot handle.
+ */
+export type GradientRule = (cx: GradientContext, dys: readonly (string | null)[]) => readonly (string | null)[];
+
+/** The element type in which the node computes; float32 where it is not known. */
+export function floatType(cx: GradientContext): DType {
+  for (const name of [...cx.node.outputs, ...cx.node.inputs]) {
+    const dtype = name === "" ? null : cx.dtype(name);
+    if (dtype === "float64" || dtype === "float16" || dtype === "bfloat16" || dtype === "float32") return dtype;
+  }
+  return "float32";
+}
+
+const typeCodes: Partial<Record<DType, number>> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+
+export const cast = (cx: GradientContext, value: string, dtype: DType): string =>
+  cx.b.op("Cast", [value], { to: int(typeCodes[dtype] ?? 1) });
+
+/** A float constant in the element type of the node. */
+export function floatConstant(cx: GradientContext, dims: readonly number[], values: ArrayLike<number>): string {
+  const dtype = floatType(cx);
+  if (dtype === "float64") return cx.b.constant(tensor("float64", dims, Float64Array.from(values)));
+  const single = cx.b.constant(tensor("float32", dims, Float32Array.from(values)));
+  return dtype === "float32" ? single : cast(cx, single, dtype);
+}
+
+/** A float scalar in the element type of the node. */
+export const num = (cx: GradientContext, value: number): string => floatConstant(cx, [], [value]);
+
+/** A truth value as 0 or 1 in the element type of the node. */
+export const asFloat = (cx: GradientContext, condition: string): string => cast(cx, condition, floatType(cx));
+
+/** Zeros in the shape of a value. */
+export function zerosLike(cx: GradientContext, like: string): string {
+  return constantOfShape(cx, cx.b.shapeOf(like), 0);
+}
+
+/** A float constant spread over a shape that is known at run time. */
+export function constantOfShape(cx: GradientContext, shape: string, value: number): string {
+  const dtype = floatType(cx);
+  if (dtype === "float16" || dtype === "bfloat16") return cx.b.op("Expand", [num(cx, value), shape]);
+  const attribute =
+    dtype === "float64"
+      ? tensor("float64", [1], Float64Array.of(value))
+      : tensor("float32", [1], Float32Array.of(value));
+  return cx.b.op("ConstantOfShape", [shape], { value: { type: "tensor", value: attribute } });
+}
+
+/** Refuses a form of the operator. */
+export function refuse(cx: GradientContext, why: string): never {
+  throw new MarauderError(
+    "MODEL_UNSUPPORTED",
+    `no gradient for ${cx.node.op} (node ${JSON.stringify(cx.node.name)}): ${why}`,
+    { details: { op: cx.node.op, node: cx.node.name } },
+  );
+}
+
+/** The rank of a value; refuses where it is unknown. */
+export function rankOf(cx: GradientContext, name: string): number {
+  const dims = cx.shape(name);
+  if (dims === null)
+    return refuse(cx, `the rank of ${JSON.stringify(name)} is unknown; declare its shape in the model`);
+  return dims.length;
+}
+
+/** Sizes of a value where all of them (from axis `from` on) are known numbers, else null. */
+export function knownSizes(cx: GradientContext, name: string, from = 0): number[] | null {
+  const dims = cx.shape(name)?.slice(from);
+  return dims !== undefined && dims.every((d) => typeof d === "number") ? (dims as number[]) : null;
+}
+
+/** The numbers of a constant integer input, null where it is omitted or known only at run time. */
+export function constantInts(cx: GradientContext, name: string | undefined): number[] | null {
+  const value = cx.constant(name);
+  return value === null ? null : Array.from(value.data as ArrayLike<number | bigint>, Number);
+}
+
+/** An input that is present. */
+export const has = (cx: GradientContext, i: number): boolean => (cx.node.inputs[i] ?? "") !== "";
+
+/** 0, 1, … n - 1. */
+export const upTo = (n: number, from = 0): number[] => Array.from({ length: n - from }, (_, i) => from + i);
+
+/**
+ * The adjoint of an operator that only moves elements (Slice, Gather, Pad, …): `move` applies the same operator to the
+ * flat positions of `x`, and the gradient is added up at the positions where the elements came from.
+ */
+export function scatterBack(cx: GradientContext, x: string, dy: string, move: (positions: string) => string): string {
+  const { b } = cx;
+  const size = b.op("Size", [x]);
+  const zero = b.constant(tensor("int64", [], BigInt64Array.of(0n)));
+  const one = b.constant(tensor("int64", [], BigInt64Array.of(1n)));
+  const positions = b.reshapeLike(b.op("Range", [zero, size, one]), x);
+  const from = b.reshape(move(positions), [-1]);
+  const flat = b.op("ScatterElements", [constantOfShape(cx, b.reshape(size, [1]), 0), from, b.reshape(dy, [-1])], {
+    axis: int(0),
+    reduction: { type: "string", value: new TextEncoder().encode("add") },
+  });
+  return b.reshapeLike(flat, x);
+}
+
+/** The value of a Constant node. */
+export const constantNodeValue = (node: Node): Tensor | null => getTensor(node, "value");

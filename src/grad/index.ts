@@ -1,0 +1,3 @@
+export * from "./walk.ts";
+export { broadcasting, rules, zeroByNature } from "./rules/index.ts";
+export type { GradientContext, GradientRule } from "./context.ts";

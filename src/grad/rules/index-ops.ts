@@ -1,0 +1,48 @@
+import { getInt, getString, int, string } from "../../ir/attributes.ts";
+import type { GradientRule } from "../context.ts";
+import { refuse, scatterBack, zerosLike } from "../context.ts";
+
+// y = x[indices] along an axis      dx = dy added up at the indices
+export const Gather: GradientRule = (cx, [dy]) => {
+  const [x, indices] = cx.node.inputs as [string, string];
+  const axis = int(getInt(cx.node, "axis", 0));
+  return [scatterBack(cx, x, dy!, (positions) => cx.b.op("Gather", [positions, indices], { axis }))];
+};
+
+// y[i] = x[indices[i]] along an axis
+export const GatherElements: GradientRule = (cx, [dy]) => {
+  const [x, indices] = cx.node.inputs as [string, string];
+  const axis = int(getInt(cx.node, "axis", 0));
+  return [cx.b.op("ScatterElements", [zerosLike(cx, x), indices, dy!], { axis, reduction: string("add") })];
+};
+
+// y = x[index tuples]
+export const GatherND: GradientRule = (cx, [dy]) => {
+  const [x, indices] = cx.node.inputs as [string, string];
+  const batch_dims = int(getInt(cx.node, "batch_dims", 0));
+  return [scatterBack(cx, x, dy!, (positions) => cx.b.op("GatherND", [positions, indices], { batch_dims }))];
+};
+
+// y = x with updates put (or added) at indices      dx = dy, but 0 where replaced      dupdates = dy at the indices
+export const ScatterElements: GradientRule = (cx, [dy]) => {
+  const { b, node, wants } = cx;
+  const [, indices, updates] = node.inputs as [string, string, string];
+  const axis = int(getInt(node, "axis", 0));
+  const mode = getString(node, "reduction", "none");
+  if (mode !== "none" && mode !== "add") return refuse(cx, `reduction ${JSON.stringify(mode)}`);
+  const kept = (): string => b.op("ScatterElements", [dy!, indices, zerosLike(cx, updates)], { axis });
+  return [
+    wants(0) ? (mode === "add" ? dy! : kept()) : null,
+    null,
+    wants(2) ? b.op("GatherElements", [dy!, indices], { axis }) : null,
+  ];
+};
+
+export const ScatterND: GradientRule = (cx, [dy]) => {
+  const { b, node, wants } = cx;
+  const [, indices, updates] = node.inputs as [string, string, string];
+  const mode = getString(node, "reduction", "none");
+  if (mode !== "none" && mode !== "add") return refuse(cx, `reduction ${JSON.stringify(mode)}`);
+  const kept = (): string => b.op("ScatterND", [dy!, indices, zerosLike(cx, updates)]);
+  return [wants(0) ? (mode === "add" ? dy! : kept()) : null, null, wants(2) ? b.op("GatherND", [dy!, indices]) : null];
+};

@@ -1,0 +1,234 @@
+import { MarauderError } from "../errors.ts";
+import { subgraphs } from "../ir/attributes.ts";
+import { GraphBuilder, tensorInfo } from "../ir/builder.ts";
+import type { Dim, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
+import { isFloat, tensor, type DType, type Tensor } from "../tensor/index.ts";
+import { sumTo } from "./broadcast.ts";
+import { constantNodeValue, constantOfShape, num, type GradientContext } from "./context.ts";
+import { prepare } from "./prepare.ts";
+import { broadcasting, rules, zeroByNature } from "./rules/index.ts";
+
+export interface GradOptions {
+  /** The values to differentiate. */
+  readonly of: string | readonly string[];
+  /** Graph inputs, constants (parameters) or inner values to differentiate by. */
+  readonly wrt: readonly string[];
+  /**
+   * What `of` is multiplied with: "ones" gives the gradient of the sum of all its entries (of a scalar: its gradient),
+   * "inputs" adds one graph input per `of`, of its shape, and gives the vector-Jacobian product with it.
+   */
+  readonly seeds?: "ones" | "inputs";
+}
+
+export interface Gradient {
+  /** The given graph, plus the gradient nodes, plus one output per `wrt`. An ordinary model, which differentiates again. */
+  readonly model: Model;
+  /** For each `wrt` the name of its gradient output, of the shape of the value. Zeros where nothing flows. */
+  readonly gradients: ReadonlyMap<string, string>;
+  /** For each `of` the name of its seed input; empty with seeds "ones". */
+  readonly seeds: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reverse-mode differentiation of an ONNX graph, as a graph. Older models are raised to opset 18 first.
+ *
+ * Throws GRAD_NO_RULE for an operator without a rule between `wrt` and `of`, MODEL_UNSUPPORTED for a form of an
+ * operator that its rule does not know, MODEL_INPUT for names that the graph does not have or that hold no floats.
+ */
+export function grad(model: Model, options: GradOptions): Gradient {
+  const of = typeof options.of === "string" ? [options.of] : [...new Set(options.of)];
+  const wrt = [...new Set(options.wrt)];
+  const { model: raised, types } = prepare(model);
+  const graph = raised.graph;
+  checkNames(graph, types, of, wrt);
+  const b = new GraphBuilder(graph);
+  const constants = constantValues(graph);
+  const shape = (name: string): readonly Dim[] | null => constants.get(name)?.dims ?? types.get(name)?.dims ?? null;
+  const dtype = (name: string): DType | null => constants.get(name)?.dtype ?? types.get(name)?.dtype ?? null;
+  const contextOf = (node: Node, wants: (i: number) => boolean = () => false): GradientContext => ({
+    b,
+    node,
+    wants,
+    shape,
+    dtype,
+    constant: (name) => (name === undefined ? null : (constants.get(name) ?? null)),
+  });
+
+  const reached = reachedFrom(graph, wrt, dtype);
+  const contributions = new Map<string, string[]>();
+  const gradients = new Map<string, string>();
+  const contribute = (name: string, gradient: string): void => {
+    const known = contributions.get(name);
+    if (known === undefined) contributions.set(name, [gradient]);
+    else known.push(gradient);
+  };
+  const newTypes = new Map<string, ValueInfo>();
+  /** The sum of what flowed back to a value, or null. Asked once all readers of the value have been visited. */
+  const gradientOf = (name: string): string | null => {
+    const known = gradients.get(name);
+    if (known !== undefined) return known;
+    const parts = contributions.get(name);
+    if (parts === undefined) return null;
+    const sum = parts.reduce((a, part) => b.add(a, part));
+    gradients.set(name, sum);
+    if (shape(name) !== null) newTypes.set(sum, tensorInfo(sum, dtype(name), shape(name)));
+    return sum;
+  };
+
+  const seeds = new Map<string, string>();
+  for (const name of of) {
+    const cx = contextOf({ op: "", domain: "", name: "", inputs: [name], outputs: [], attributes: {} });
+    if (options.seeds === "inputs") {
+      const seed = b.input(`seed_${name}`, dtype(name) ?? "float32", shape(name) ?? unknownRank(name));
+      seeds.set(name, seed);
+      contribute(name, seed);
+    } else {
+      contribute(name, shape(name)?.length === 0 ? num(cx, 1) : constantOfShape(cx, b.shapeOf(name), 1));
+    }
+  }
+
+  for (const node of graph.nodes.toReversed()) {
+    if (!readsOf(node).some((name) => reached.has(name))) continue;
+    const dys = node.outputs.map((name) => (reached.has(name) ? gradientOf(name) : null));
+    if (dys.every((dy) => dy === null)) continue;
+    const rule = node.domain === "" || node.domain === "ai.onnx" ? rules[node.op] : undefined;
+    if (rule === undefined) throw noRule(node, graph, reached, wrt, of);
+    const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "");
+    const parts = rule(contextOf(node, wants), dys);
+    for (const [i, name] of node.inputs.entries()) {
+      const part = parts[i] ?? null;
+      if (part === null || !wants(i)) continue;
+      const spread = broadcasting.has(node.op);
+      contribute(name, spread ? sumTo(b, part, shape(node.outputs[0]!), name, shape(name)) : part);
+    }
+  }
+
+  const outputs = new Map<string, string>();
+  for (const name of wrt) {
+    const cx = contextOf({ op: "", domain: "", name: "", inputs: [name], outputs: [], attributes: {} });
+    const gradient = gradientOf(name) ?? constantOfShape(cx, b.shapeOf(name), 0);
+    outputs.set(name, b.output(gradient, dtype(name), shape(name), `grad_${name}`));
+  }
+  const built = b.build();
+  const values = new Map([...built.values, ...newTypes]);
+  return { model: { ...raised, graph: { ...built, values } }, gradients: outputs, seeds };
+}
+
+function unknownRank(name: string): never {
+  throw new MarauderError(
+    "MODEL_UNSUPPORTED",
+    `cannot make a seed input for ${JSON.stringify(name)}: its rank is unknown; declare its shape in the model`,
+  );
+}
+
+function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: string[], wrt: string[]): void {
+  const known = new Set<string>([...graph.inputs.map((v) => v.name), ...graph.constants.keys()]);
+  for (const node of graph.nodes) for (const name of node.outputs) if (name !== "") known.add(name);
+  if (of.length === 0 || wrt.length === 0) {
+    throw new MarauderError(
+      "MODEL_INPUT",
+      "grad needs at least one value to differentiate and one to differentiate by",
+    );
+  }
+  for (const name of [...of, ...wrt]) {
+    if (!known.has(name)) {
+      throw new MarauderError(
+        "MODEL_INPUT",
+        `the graph has no value named ${JSON.stringify(name)}; expected an input, a constant or an output of a node`,
+      );
+    }
+    const dtype = graph.constants.get(name)?.dtype ?? types.get(name)?.dtype ?? null;
+    if (dtype !== null && !isFloat(dtype)) {
+      throw new MarauderError(
+        "MODEL_INPUT",
+        `${JSON.stringify(name)} holds ${dtype}; only floating-point values have gradients`,
+      );
+    }
+  }
+}
+
+/** Constants by name, from the graph's table and from Constant nodes. */
+function constantValues(graph: Graph): Map<string, Tensor> {
+  const inputs = new Set(graph.inputs.map((v) => v.name));
+  const out = new Map<string, Tensor>();
+  for (const [name, value] of graph.constants) if (!inputs.has(name)) out.set(name, value);
+  for (const node of graph.nodes) {
+    if (node.op !== "Constant" || node.domain !== "") continue;
+    const value = constantNodeValue(node) ?? numberAttribute(node);
+    if (value !== null) out.set(node.outputs[0]!, value);
+  }
+  return out;
+}
+
+function numberAttribute(node: Node): Tensor | null {
+  for (const a of Object.values(node.attributes)) {
+    if (a.type === "int") return tensor("int64", [], BigInt64Array.of(a.value));
+    if (a.type === "ints") return tensor("int64", [a.value.length], BigInt64Array.from(a.value));
+    if (a.type === "float") return tensor("float32", [], Float32Array.of(a.value));
+    if (a.type === "floats") return tensor("float32", [a.value.length], Float32Array.from(a.value));
+  }
+  return null;
+}
+
+/** Values that a node reads, those captured by its sub-graphs included. */
+function readsOf(node: Node): string[] {
+  const inner = subgraphs(node);
+  if (inner.length === 0) return [...node.inputs];
+  const reads = [...node.inputs];
+  for (const graph of inner) {
+    for (const v of graph.outputs) reads.push(v.name);
+    for (const n of graph.nodes) reads.push(...readsOf(n));
+  }
+  return reads;
+}
+
+/** Every value through which a change of `wrt` flows, with the value it came from. */
+function reachedFrom(graph: Graph, wrt: string[], dtype: (name: string) => DType | null): Map<string, string | null> {
+  const reached = new Map<string, string | null>(wrt.map((name) => [name, null]));
+  for (const node of graph.nodes) {
+    if (node.domain === "" && zeroByNature.has(node.op)) continue;
+    const from = readsOf(node).find((name) => reached.has(name));
+    if (from === undefined) continue;
+    for (const name of node.outputs) {
+      const type = dtype(name);
+      if (name !== "" && !reached.has(name) && (type === null || isFloat(type))) reached.set(name, from);
+    }
+  }
+  return reached;
+}
+
+function noRule(
+  node: Node,
+  graph: Graph,
+  reached: ReadonlyMap<string, string | null>,
+  wrt: string[],
+  of: string[],
+): MarauderError {
+  const back: string[] = [];
+  for (
+    let at: string | null | undefined = readsOf(node).find((n) => reached.has(n));
+    at != null;
+    at = reached.get(at)
+  ) {
+    back.unshift(at);
+  }
+  const targets = new Set(of);
+  const ahead: string[] = [];
+  const readers = new Map<string, string>(); // value -> value that led to it, forward from this node
+  for (const name of node.outputs) readers.set(name, "");
+  for (const n of graph.nodes) {
+    const from = readsOf(n).find((name) => readers.has(name) && reached.has(name));
+    if (from !== undefined) for (const name of n.outputs) if (!readers.has(name)) readers.set(name, from);
+  }
+  const end = [...readers.keys()].find((name) => targets.has(name));
+  for (let at = end; at !== undefined && at !== ""; at = readers.get(at)) ahead.unshift(at);
+  const path = [...back, `[${node.op}]`, ...ahead];
+  const full = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
+  return new MarauderError(
+    "GRAD_NO_RULE",
+    `cannot differentiate by ${wrt.map((n) => JSON.stringify(n)).join(", ")}: operator ${full} ` +
+      `(node ${JSON.stringify(node.name)}) has no gradient rule and lies on the path ${path.join(" -> ")}; ` +
+      `use an attack that needs no gradient, or replace the operator`,
+    { details: { op: full, node: node.name, path } },
+  );
+}
