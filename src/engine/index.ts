@@ -1,2 +1,3 @@
 export type { Engine, Session, SessionOptions } from "./engine.ts";
 export { ortEngine } from "./ort-node.ts";
+export { referenceEngine, type ReferenceOptions } from "./reference.ts";

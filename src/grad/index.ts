@@ -1,3 +1,4 @@
 export * from "./walk.ts";
 export { broadcasting, rules, zeroByNature } from "./rules/index.ts";
 export type { GradientContext, GradientRule } from "./context.ts";
+export * from "./check-gradient.ts";

@@ -79,7 +79,7 @@ export function grad(model: Model, options: GradOptions): Gradient {
   for (const name of of) {
     const cx = contextOf({ op: "", domain: "", name: "", inputs: [name], outputs: [], attributes: {} });
     if (options.seeds === "inputs") {
-      const seed = b.input(`seed_${name}`, dtype(name) ?? "float32", shape(name) ?? unknownRank(name));
+      const seed = b.input(`seed_${name}`, dtype(name) ?? "float32", shape(name));
       seeds.set(name, seed);
       contribute(name, seed);
     } else {
@@ -112,13 +112,6 @@ export function grad(model: Model, options: GradOptions): Gradient {
   const built = b.build();
   const values = new Map([...built.values, ...newTypes]);
   return { model: { ...raised, graph: { ...built, values } }, gradients: outputs, seeds };
-}
-
-function unknownRank(name: string): never {
-  throw new MarauderError(
-    "MODEL_UNSUPPORTED",
-    `cannot make a seed input for ${JSON.stringify(name)}: its rank is unknown; declare its shape in the model`,
-  );
 }
 
 function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: string[], wrt: string[]): void {

@@ -106,7 +106,7 @@ export class GraphBuilder {
     return this.constant(int64([values.length], values), "indices");
   }
 
-  input(name: string, dtype: DType, dims: readonly Dim[]): string {
+  input(name: string, dtype: DType, dims: readonly Dim[] | null): string {
     const own = this.fresh(name);
     this.inputs.push(tensorInfo(own, dtype, dims));
     return own;

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import { ortEngine, referenceEngine } from "../../src/engine/index.ts";
+import { checkGradient, grad, rules, zeroByNature } from "../../src/grad/index.ts";
+import { seeded } from "../../src/random/index.ts";
+import type { Tensor } from "../../src/tensor/index.ts";
+import { rows as plainRows } from "./rule-table.ts";
+import { movingRows } from "./rule-table-shape.ts";
+
+const rows = [...plainRows, ...movingRows];
+const exact = referenceEngine({ precision: "float64" });
+const declared = referenceEngine();
+
+test("every rule has a row", () => {
+  const covered = new Set(rows.map((r) => r.op));
+  expect(Object.keys(rules).filter((op) => !covered.has(op))).toEqual([]);
+});
+
+test("an operator has a rule or is zero by nature, not both", () => {
+  expect(Object.keys(rules).filter((op) => zeroByNature.has(op))).toEqual([]);
+});
+
+/** Seeds for the vector-Jacobian product: as large as the outputs. */
+async function seedsOf(r: (typeof rows)[number], g: ReturnType<typeof grad>): Promise<Record<string, Tensor>> {
+  const session = await declared.load(r.model);
+  const out = await session.run(r.feeds, r.of);
+  return Object.fromEntries(
+    r.of.map((name) => {
+      const data = new Float32Array(out[name]!.data.length);
+      seeded(3).child(name).fillNormal(data);
+      return [g.seeds.get(name)!, { dtype: "float32", dims: out[name]!.dims, data } as Tensor];
+    }),
+  );
+}
+
+describe.each(rows.map((r) => [`${r.op}: ${r.label}`, r] as const))("%s", (_, r) => {
+  test("first order: <u, Jv> = <J'u, v> in float64", async () => {
+    const rng = seeded(1).child(r.op).child(r.label);
+    const check = await checkGradient(r.model, {
+      engine: exact,
+      feeds: r.feeds,
+      of: r.of,
+      wrt: r.wrt,
+      rng,
+      directions: 2,
+    });
+    expect(check.magnitude).toBeGreaterThan(0);
+    expect(check.relativeError).toBeLessThan(1e-6);
+  });
+
+  test("second order", async () => {
+    const g = grad(r.model, { of: r.of, wrt: r.wrt, seeds: "inputs" });
+    const feeds = { ...r.feeds, ...(await seedsOf(r, g)) };
+    const check = await checkGradient(g.model, {
+      engine: exact,
+      feeds,
+      of: [...g.gradients.values()],
+      wrt: [...r.wrt, ...g.seeds.values()],
+      rng: seeded(2).child(r.op).child(r.label),
+    });
+    expect(check.magnitude).toBeGreaterThan(0);
+    expect(check.relativeError).toBeLessThan(1e-6);
+  });
+
+  test("emits only operators that differentiate again", () => {
+    const g = grad(r.model, { of: r.of, wrt: r.wrt, seeds: "inputs" });
+    const emitted = g.model.graph.nodes.slice(r.model.graph.nodes.length);
+    expect(emitted.filter((n) => n.domain !== "" || (rules[n.op] === undefined && !zeroByNature.has(n.op)))).toEqual(
+      [],
+    );
+  });
+
+  test.skipIf(r.noOrt !== undefined)("agrees with ONNX Runtime in float32", async () => {
+    const g = grad(r.model, { of: r.of, wrt: r.wrt, seeds: "inputs" });
+    const feeds = { ...r.feeds, ...(await seedsOf(r, g)) };
+    const fetches = [...r.of, ...g.gradients.values()];
+    const ours = await (await declared.load(g.model)).run(feeds, fetches);
+    const session = await ortEngine.load(g.model, { threads: 1 });
+    const theirs = await session.run(feeds, fetches);
+    await session.close();
+    for (const name of fetches) {
+      expect(theirs[name]!.dims).toEqual(ours[name]!.dims);
+      const a = Array.from(ours[name]!.data as Float32Array);
+      const b = Array.from(theirs[name]!.data as Float32Array);
+      const scale = Math.max(1e-3, ...a.map(Math.abs));
+      const worst = Math.max(0, ...a.map((v, i) => Math.abs(v - b[i]!) / scale));
+      expect(worst, name).toBeLessThan(2e-5);
+    }
+  });
+});
