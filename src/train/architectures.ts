@@ -1,0 +1,130 @@
+import { MarauderError } from "../errors.ts";
+import { GraphBuilder, int, ints, tensorInfo, type Model } from "../ir/index.ts";
+import type { Rng } from "../random/rng.ts";
+import { float32, sizeOf, tensor, type Tensor } from "../tensor/index.ts";
+import type { Normalization } from "./normalization.ts";
+import type { Arch } from "./trainer.ts";
+
+export interface ArchitectureSpec {
+  /** Shape of one example: any for logistic and mlp, [C, H, W] for cnn. */
+  readonly inputShape: readonly number[];
+  readonly classes: number;
+  readonly rng: Rng;
+  /** Becomes part of the graph, so that the model takes raw inputs; left out, inputs are used as they are. */
+  readonly normalization?: Normalization;
+  /** Widths of the hidden dense layers; default mlp [64, 64], cnn [64]. */
+  readonly hidden?: readonly number[];
+  /** Channels of the two convolutions of cnn; default [16, 32]. */
+  readonly channels?: readonly number[];
+}
+
+/** A model to be trained, and which of its constants are what. */
+export interface Trainable {
+  /** Input "input" [N, ...inputShape], output "logits" [N, classes], parameters as float32 constants. */
+  readonly model: Model;
+  /** Names of the constants that training changes, in a fixed order. */
+  readonly parameters: readonly string[];
+  /** Names of the constants that depend on the data but are not trained. */
+  readonly frozen: readonly string[];
+  /** Name of the value that feeds the last linear layer. */
+  readonly features: string;
+}
+
+/** He et al. 2015, equation 10 (layers before a ReLU); Glorot & Bengio 2010, equation 16 (the last layer). Biases are 0. */
+type Init = "he" | "glorot";
+
+/**
+ * Builds a classifier: logistic (one linear layer), mlp (ReLU layers), cnn (twice conv 3x3, max-pool 2, ReLU; then dense
+ * ReLU layers). The ReLU stands behind the pooling, where it gives the same values on a quarter of the elements.
+ * The same `rng` gives the same weights. Throws SHAPE_MISMATCH when inputs do not fit the architecture.
+ */
+export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable {
+  const { inputShape, classes, rng, normalization, channels = [16, 32] } = spec;
+  const hidden = spec.hidden ?? (arch === "mlp" ? [64, 64] : arch === "cnn" ? [64] : []);
+  const b = new GraphBuilder();
+  // Kept apart from the builder, which shares equal constants: two zero biases must stay two parameters.
+  const parameters = new Map<string, Tensor<"float32">>();
+  const frozen = new Map<string, Tensor<"float32">>();
+
+  const weight = (name: string, dims: readonly number[], fanIn: number, fanOut: number, init: Init): string => {
+    const data = new Float32Array(sizeOf(dims));
+    const stream = rng.child(name);
+    if (init === "he") stream.fillNormal(data, 0, Math.sqrt(2 / fanIn));
+    else stream.fillUniform(data, -Math.sqrt(6 / (fanIn + fanOut)), Math.sqrt(6 / (fanIn + fanOut)));
+    parameters.set(b.fresh(name), tensor("float32", dims, data));
+    return name;
+  };
+  const bias = (name: string, size: number): string => {
+    parameters.set(b.fresh(name), float32([size]));
+    return name;
+  };
+  const keep = (name: string, value: Tensor<"float32">): string => {
+    frozen.set(b.fresh(name), value);
+    return name;
+  };
+  const dense = (x: string, name: string, from: number, to: number, init: Init, out: string): string =>
+    b.op("Gemm", [x, weight(`${name}.weight`, [from, to], from, to, init), bias(`${name}.bias`, to)], {}, out);
+
+  let x = b.input("input", "float32", ["N", ...inputShape]);
+  if (normalization !== undefined) {
+    x = b.op("Sub", [x, keep("input.mean", normalization.mean)], {}, "centred");
+    x = b.op("Mul", [x, keep("input.scale", normalization.scale)], {}, "normalized");
+  }
+  let width = sizeOf(inputShape);
+  if (arch === "cnn") {
+    const [c, h, w] = imageShape(inputShape, channels);
+    let from = c;
+    channels.forEach((to, i) => {
+      const name = `conv${i + 1}`;
+      const kernel = weight(`${name}.weight`, [to, from, 3, 3], from * 9, to * 9, "he");
+      const conv = { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) };
+      x = b.op("Conv", [x, kernel, bias(`${name}.bias`, to)], conv, name);
+      x = b.op("MaxPool", [x], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) }, `pool${i + 1}`);
+      x = b.op("Relu", [x], {}, `relu${i + 1}`);
+      from = to;
+    });
+    const shrink = 2 ** channels.length;
+    width = from * Math.floor(h / shrink) * Math.floor(w / shrink);
+  }
+  if (arch === "cnn" || inputShape.length !== 1) x = b.op("Flatten", [x], { axis: int(1) }, "flat");
+  hidden.forEach((to, i) => {
+    const last = i === hidden.length - 1;
+    x = dense(x, `hidden${i + 1}`, width, to, "he", `dense${i + 1}`);
+    x = b.op("Relu", [x], {}, last ? "features" : `active${i + 1}`);
+    width = to;
+  });
+  const features = x;
+  const logits = dense(x, "output", width, classes, "glorot", "logits");
+  b.output(logits, "float32", ["N", classes]);
+
+  const graph = b.build();
+  const constants = new Map<string, Tensor>([...graph.constants, ...frozen, ...parameters]);
+  const values = new Map([[features, tensorInfo(features, "float32", ["N", width])]]);
+  return {
+    model: {
+      irVersion: 8,
+      opsets: { "": 18 },
+      producer: "marauder",
+      producerVersion: "",
+      metadata: { architecture: arch },
+      // A value that is the graph's input needs no second declaration.
+      graph: { ...graph, name: arch, constants, values: features === "input" ? new Map() : values },
+    },
+    parameters: [...parameters.keys()],
+    frozen: [...frozen.keys()],
+    features,
+  };
+}
+
+function imageShape(shape: readonly number[], channels: readonly number[]): [number, number, number] {
+  const smallest = 2 ** channels.length;
+  const [c, h, w] = shape;
+  if (shape.length !== 3 || c! < 1 || h! < smallest || w! < smallest) {
+    throw new MarauderError(
+      "SHAPE_MISMATCH",
+      `architecture cnn cannot take these inputs; expected [channels, height, width] with height and width of at least ` +
+        `${smallest}, got [${shape.join(", ")}]; use mlp, or give images`,
+    );
+  }
+  return [c!, h!, w!];
+}

@@ -1,0 +1,61 @@
+import type { Dataset } from "../data/dataset.ts";
+import type { Rng } from "../random/rng.ts";
+import type { Tensor } from "../tensor/index.ts";
+import type { Batch, TrainOptions } from "./trainer.ts";
+
+/**
+ * The batches of one epoch: a fresh permutation for each epoch, from the generator's child "epoch" / e alone; the last
+ * batch is kept when it is smaller. Buffers are used again: a batch is valid until the next one is asked for.
+ * Targets are probabilities with label smoothing; `weights` holds the weight of each row of the batch.
+ */
+export function batchesOf(
+  data: Dataset,
+  labels: Int32Array,
+  classes: number,
+  options: TrainOptions,
+  rng: Rng,
+): (epoch: number) => Generator<Batch & { readonly weights: Float32Array | null }> {
+  const { size, features } = data;
+  const shape = features.dims.slice(1);
+  const width = features.data.length / size;
+  const { batch, epochs, labelSmoothing, rowWeights } = options;
+  const perEpoch = Math.ceil(size / batch);
+  const whole = batch >= size;
+  const x = new Float32Array(whole ? 0 : batch * width);
+  const t = new Float32Array(batch * classes);
+  const w = rowWeights === null ? null : new Float32Array(batch);
+  const off = labelSmoothing / classes;
+
+  return function* (epoch) {
+    // With one batch the order changes nothing but the rounding, so the data are used as they lie.
+    const order = whole ? Uint32Array.from({ length: size }, (_, i) => i) : rng.child("epoch").child(epoch).permutation(size);
+    for (let from = 0, i = 0; from < size; from += batch, i++) {
+      const rows = order.subarray(from, Math.min(from + batch, size));
+      t.fill(off);
+      rows.forEach((row, k) => {
+        if (!whole) copyRow(features.data, row * width, x, k * width, width);
+        t[k * classes + labels[row]!]! += 1 - labelSmoothing;
+        if (w !== null) w[k] = rowWeights![row]!;
+      });
+      yield {
+        features: whole ? features : view(x, rows.length, shape),
+        targets: view(t, rows.length, [classes]),
+        weights: w === null ? null : w.subarray(0, rows.length),
+        rows,
+        epoch,
+        step: epoch * perEpoch + i,
+        steps: epochs * perEpoch,
+      };
+    }
+  };
+}
+
+function copyRow(from: Float32Array, start: number, to: Float32Array, at: number, width: number): void {
+  if (width > 32) to.set(from.subarray(start, start + width), at);
+  else for (let j = 0; j < width; j++) to[at + j] = from[start + j]!;
+}
+
+function view(data: Float32Array, n: number, shape: readonly number[]): Tensor<"float32"> {
+  const dims = [n, ...shape];
+  return { dtype: "float32", dims, data: data.subarray(0, dims.reduce((a, b) => a * b, 1)) };
+}

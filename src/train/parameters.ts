@@ -1,0 +1,53 @@
+import { MarauderError } from "../errors.ts";
+import type { Model } from "../ir/index.ts";
+import { sizeOf, tensor, type Tensor } from "../tensor/index.ts";
+
+/**
+ * All parameters of a model as one vector: a step then moves three tensors in and out, not three for each layer, and an
+ * optimizer is a dozen nodes, whatever the model.
+ */
+export interface Layout {
+  readonly slots: readonly { readonly name: string; readonly dims: readonly number[]; readonly size: number }[];
+  readonly size: number;
+}
+
+/** Throws MODEL_INPUT when a name is not a float32 constant of the model. */
+export function layoutOf(model: Model, parameters: readonly string[]): Layout {
+  const slots = parameters.map((name) => {
+    const { dims } = constantOf(model, name);
+    return { name, dims, size: sizeOf(dims) };
+  });
+  return { slots, size: slots.reduce((sum, slot) => sum + slot.size, 0) };
+}
+
+/** A float32 constant of a model by name. */
+export function constantOf(model: Model, name: string): Tensor<"float32"> {
+  const value = model.graph.constants.get(name);
+  if (value?.dtype !== "float32") {
+    const got = value === undefined ? "none" : value.dtype;
+    throw new MarauderError("MODEL_INPUT", `${name} cannot be trained: expected a float32 constant, got ${got}`);
+  }
+  return value as Tensor<"float32">;
+}
+
+/** The parameters of a model, one after the other, in a fresh vector. */
+export function pack(model: Model, layout: Layout): Float32Array {
+  const flat = new Float32Array(layout.size);
+  let at = 0;
+  for (const slot of layout.slots) {
+    flat.set(constantOf(model, slot.name).data, at);
+    at += slot.size;
+  }
+  return flat;
+}
+
+/** The model with these parameters. */
+export function unpack(model: Model, layout: Layout, flat: Float32Array): Model {
+  const constants = new Map(model.graph.constants);
+  let at = 0;
+  for (const slot of layout.slots) {
+    constants.set(slot.name, tensor("float32", slot.dims, flat.slice(at, at + slot.size)));
+    at += slot.size;
+  }
+  return { ...model, graph: { ...model.graph, constants } };
+}

@@ -1,0 +1,116 @@
+import { grad } from "../grad/index.ts";
+import { GraphBuilder, int, tensorInfo, type Graph, type Model } from "../ir/index.ts";
+import { int64 } from "../tensor/index.ts";
+import type { Optimizer } from "./optimizers.ts";
+import { constantOf, type Layout } from "./parameters.ts";
+import type { Trainable } from "./architectures.ts";
+
+/** Names of the inputs that the graphs here add to a model's own. */
+export const names = {
+  input: "input",
+  parameters: "train.parameters",
+  targets: "train.targets",
+  state: (i: number): string => `train.state.${i}`,
+  rates: "train.rates",
+} as const;
+
+/** A graph to run, and the names of its outputs by what they are. */
+export interface Program<K extends string> {
+  readonly model: Model;
+  readonly outputs: Readonly<Record<K, string>>;
+}
+
+/** Inputs: input, parameters, frozen constants. Outputs: logits [N, classes] and features [N, width]. */
+export function forwardProgram(trainable: Trainable, layout: Layout): Program<"logits" | "features"> {
+  const b = new GraphBuilder(openParameters(trainable, layout));
+  const logits = trainable.model.graph.outputs[0]!.name;
+  b.clearOutputs();
+  const outputs = {
+    logits: b.output(logits, "float32", null),
+    features: b.output(trainable.features, "float32", null, "train.features"),
+  };
+  return { model: { ...trainable.model, graph: b.build() }, outputs };
+}
+
+/**
+ * Inputs: input, parameters, frozen constants, targets. Output: the gradient of the loss with respect to the input. The
+ * loss is a sum over the batch, so each row has its own gradient.
+ */
+export function inputGradientProgram(trainable: Trainable, layout: Layout): Program<"gradient"> {
+  const { graph, loss } = attachLoss(openParameters(trainable, layout), trainable);
+  const made = grad(graph, loss, [names.input]);
+  const b = new GraphBuilder(made.graph);
+  b.clearOutputs();
+  const gradient = b.output(made.gradients[names.input]!, "float32", null);
+  return { model: { ...trainable.model, graph: b.build() }, outputs: { gradient } };
+}
+
+/**
+ * One training step. Inputs: input, parameters, frozen constants, targets, state.0 …, rates. Outputs: the new parameters
+ * and states, the loss (a scalar: sum over rows of -sum_k targets log softmax_k, so the targets carry row weights, label
+ * smoothing and the division by the batch size) and the logits before the update.
+ */
+export function stepProgram(
+  trainable: Trainable,
+  layout: Layout,
+  optimizer: Optimizer,
+): Program<"parameters" | "loss" | "logits" | `state${number}`> {
+  const { graph, loss } = attachLoss(openParameters(trainable, layout), trainable);
+  const made = grad(graph, loss, [names.parameters]);
+  const b = new GraphBuilder(made.graph);
+  b.clearOutputs();
+  const states = Array.from({ length: optimizer.states }, (_, i) => b.input(names.state(i), "float32", [layout.size]));
+  const packed = b.input(names.rates, "float32", [optimizer.rates]);
+  const rates = b.opN("Split", [packed], optimizer.rates, { axis: int(0), num_outputs: int(optimizer.rates) }, "rate");
+  const updated = optimizer.emit(b, names.parameters, made.gradients[names.parameters]!, states, rates);
+  const outputs: Record<string, string> = {
+    parameters: b.output(updated.parameters, "float32", [layout.size]),
+    loss: b.output(loss, "float32", []),
+    logits: b.output(trainable.model.graph.outputs[0]!.name, "float32", null),
+  };
+  updated.states.forEach((state, i) => (outputs[`state${i}`] = b.output(state, "float32", [layout.size])));
+  return {
+    model: { ...trainable.model, graph: b.build() },
+    outputs: outputs as Record<"parameters" | "loss" | "logits" | `state${number}`, string>,
+  };
+}
+
+/** The model's graph with its parameters read from one vector, and the frozen constants as inputs. */
+function openParameters(trainable: Trainable, layout: Layout): Graph {
+  const { model, parameters, frozen } = trainable;
+  const opened = new Set([...parameters, ...frozen]);
+  const base = model.graph;
+  const constants = new Map([...base.constants].filter(([name]) => !opened.has(name)));
+  const b = new GraphBuilder({ ...base, nodes: [], constants });
+  const flat = b.input(names.parameters, "float32", [layout.size]);
+  for (const name of frozen) b.input(name, "float32", constantOf(model, name).dims);
+  const split = (outputs: string[]): void =>
+    b.append({
+      op: "Split",
+      domain: "",
+      name: "train.split",
+      inputs: [flat, b.constant(int64([outputs.length], layout.slots.map((s) => s.size)), "train.sizes")],
+      outputs,
+      attributes: { axis: int(0) },
+    });
+  split(layout.slots.map(({ name, dims }) => (dims.length === 1 ? name : `train.flat.${name}`)));
+  for (const { name, dims } of layout.slots) {
+    if (dims.length === 1) continue;
+    const inputs = [`train.flat.${name}`, b.indices(dims)];
+    b.append({ op: "Reshape", domain: "", name: `train.shape.${name}`, inputs, outputs: [name], attributes: {} });
+  }
+  for (const node of base.nodes) b.append(node);
+  const graph = b.build();
+  const known = layout.slots.map(({ name, dims }) => [name, tensorInfo(name, "float32", dims)] as const);
+  return { ...graph, values: new Map([...graph.values, ...known]) };
+}
+
+/** Appends the cross-entropy between softmax(logits) and the input "targets", summed over the batch. */
+function attachLoss(graph: Graph, { model }: Trainable): { graph: Graph; loss: string } {
+  const b = new GraphBuilder(graph);
+  const logits = model.graph.outputs[0]!;
+  const targets = b.input(names.targets, "float32", logits.dims ?? [null, null]);
+  const likelihood = b.op("LogSoftmax", [logits.name], { axis: int(1) }, "train.logp");
+  const loss = b.neg(b.reduceSum(b.mul(targets, likelihood), [0, 1], false));
+  return { graph: b.build(), loss };
+}

@@ -1,0 +1,104 @@
+import { MarauderError } from "../errors.ts";
+import type { Arch, TrainOptions } from "./trainer.ts";
+
+export const architectures: readonly Arch[] = ["logistic", "mlp", "cnn"];
+
+/** Defaults that reach good accuracy fast; `steps` is how many steps the architecture wants at least. */
+const defaults = {
+  logistic: { learningRate: 0.05, weightDecay: 1e-4, batch: 128, steps: 300, minEpochs: 5, maxEpochs: 300, hidden: [] },
+  mlp: { learningRate: 0.01, weightDecay: 1e-3, batch: 128, steps: 500, minEpochs: 5, maxEpochs: 200, hidden: [64, 64] },
+  cnn: { learningRate: 3e-3, weightDecay: 1e-3, batch: 64, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
+} as const;
+
+/**
+ * Fills in what was left out, for a data set of `size` rows, and checks every value. Throws UNKNOWN_ID for an unknown
+ * architecture, OPTION_UNKNOWN and OPTION_RANGE. Default architecture: mlp for tables, cnn for [C, H, W].
+ */
+export function resolveTrainOptions(
+  given: Partial<TrainOptions>,
+  size: number,
+  inputShape: readonly number[],
+): TrainOptions {
+  const arch = given.arch ?? (inputShape.length === 3 ? "cnn" : "mlp");
+  if (!architectures.includes(arch)) {
+    throw new MarauderError(
+      "UNKNOWN_ID",
+      `no architecture has the id ${JSON.stringify(arch)}; expected one of ${architectures.join(", ")}`,
+    );
+  }
+  const d = defaults[arch];
+  const batch = Math.min(given.batch ?? Math.min(d.batch, Math.max(16, 2 ** Math.ceil(Math.log2(size / 8)))), size);
+  const epochs = Math.ceil(d.steps / Math.ceil(size / Math.max(1, batch)));
+  const options: TrainOptions = {
+    epochs: Math.min(d.maxEpochs, Math.max(d.minEpochs, epochs)),
+    learningRate: given.optimizer === "sgd" ? 0.05 : d.learningRate,
+    weightDecay: given.optimizer === "sgd" ? 1e-4 : d.weightDecay,
+    optimizer: "adam",
+    momentum: 0.9,
+    schedule: "cosine",
+    labelSmoothing: 0,
+    hidden: d.hidden,
+    channels: [16, 32],
+    emptyClasses: "refuse",
+    rowWeights: null,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    arch,
+    batch,
+  };
+  check(options, size);
+  return options;
+}
+
+function check(options: TrainOptions, size: number): void {
+  const known = new Set([...Object.keys(ranges), ...Object.keys(choices), "arch", "hidden", "channels", "rowWeights"]);
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) {
+      const names = [...known].join(", ");
+      throw new MarauderError(
+        "OPTION_UNKNOWN",
+        `training has no option ${JSON.stringify(name)}; expected one of ${names}`,
+      );
+    }
+  }
+  for (const [name, [low, high, whole]] of Object.entries(ranges)) {
+    const value = options[name as keyof typeof ranges];
+    if (typeof value !== "number" || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
+      throw refuse(name, `a ${whole ? "whole " : ""}number from ${low} to ${high}`, value);
+    }
+  }
+  for (const [name, allowed] of Object.entries(choices)) {
+    const value = options[name as keyof typeof choices];
+    if (!allowed.includes(value)) throw refuse(name, `one of ${allowed.join(", ")}`, value);
+  }
+  for (const name of ["hidden", "channels"] as const) {
+    const value = options[name];
+    const good = Array.isArray(value) && value.every((w) => Number.isInteger(w) && w >= 1 && w <= 8192);
+    if (!good) throw refuse(name, "a list of whole numbers from 1 to 8192", value);
+  }
+  if (options.arch === "logistic" && options.hidden.length > 0) {
+    throw refuse("hidden", "empty for logistic, which has no hidden layer", options.hidden);
+  }
+  if (options.channels.length !== 2) throw refuse("channels", "two numbers", options.channels);
+  const weights = options.rowWeights;
+  if (weights !== null && (weights.length !== size || !weights.every((w) => w >= 0 && w < Infinity))) {
+    throw refuse("rowWeights", `${size} finite weights of at least 0, one for each row`, `${weights.length} weights`);
+  }
+}
+
+const ranges = {
+  epochs: [1, 100_000, true],
+  batch: [1, 1_000_000_000, true],
+  learningRate: [0, 100, false],
+  weightDecay: [0, 100, false],
+  momentum: [0, 0.9999, false],
+  labelSmoothing: [0, 0.9999, false],
+} as const;
+
+const choices: Readonly<Record<"optimizer" | "schedule" | "emptyClasses", readonly string[]>> = {
+  optimizer: ["sgd", "adam"],
+  schedule: ["constant", "cosine"],
+  emptyClasses: ["refuse", "allow"],
+};
+
+const refuse = (name: string, expected: string, got: unknown): MarauderError =>
+  new MarauderError("OPTION_RANGE", `training option ${name} must be ${expected}, got ${JSON.stringify(got)}`);
