@@ -57,7 +57,16 @@ const adam: Optimizer = {
 
 export const optimizers: Readonly<Record<OptimizerId, Optimizer>> = { sgd, adam };
 
-/** Learning rate of step t = 0 .. steps - 1. cosine: Loshchilov & Hutter 2017, equation 5, one cycle down to 0. */
+/** Share of the steps over which the cosine schedule rises to its peak first. */
+const WARM_UP = 0.1;
+
+/**
+ * Learning rate of step t = 0 .. steps - 1. cosine: a linear warm-up over the first tenth of the steps (Goyal et al. 2017,
+ * section 2.2), then Loshchilov & Hutter 2017, equation 5, one cycle from the peak towards 0.
+ */
 export function learningRateAt(schedule: ScheduleId, peak: number, t: number, steps: number): number {
-  return schedule === "constant" ? peak : (peak / 2) * (1 + Math.cos((Math.PI * t) / Math.max(1, steps)));
+  const rise = Math.floor(WARM_UP * steps);
+  if (schedule === "constant") return peak;
+  if (t < rise) return (peak * (t + 1)) / (rise + 1);
+  return (peak / 2) * (1 + Math.cos((Math.PI * (t - rise)) / (steps - rise)));
 }

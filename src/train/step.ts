@@ -37,12 +37,12 @@ export function forwardProgram(trainable: Trainable, layout: Layout): Program<"l
  * loss is a sum over the batch, so each row has its own gradient.
  */
 export function inputGradientProgram(trainable: Trainable, layout: Layout): Program<"gradient"> {
-  const { graph, loss } = attachLoss(openParameters(trainable, layout), trainable);
-  const made = grad(graph, loss, [names.input]);
-  const b = new GraphBuilder(made.graph);
+  const { loss, model } = attachLoss(trainable, layout);
+  const made = grad(model, { of: loss, wrt: [names.input] });
+  const b = new GraphBuilder(made.model.graph);
   b.clearOutputs();
-  const gradient = b.output(made.gradients[names.input]!, "float32", null);
-  return { model: { ...trainable.model, graph: b.build() }, outputs: { gradient } };
+  const gradient = b.output(made.gradients.get(names.input)!, "float32", null);
+  return { model: { ...made.model, graph: b.build() }, outputs: { gradient } };
 }
 
 /**
@@ -55,14 +55,14 @@ export function stepProgram(
   layout: Layout,
   optimizer: Optimizer,
 ): Program<"parameters" | "loss" | "logits" | `state${number}`> {
-  const { graph, loss } = attachLoss(openParameters(trainable, layout), trainable);
-  const made = grad(graph, loss, [names.parameters]);
-  const b = new GraphBuilder(made.graph);
+  const { loss, model } = attachLoss(trainable, layout);
+  const made = grad(model, { of: loss, wrt: [names.parameters] });
+  const b = new GraphBuilder(made.model.graph);
   b.clearOutputs();
   const states = Array.from({ length: optimizer.states }, (_, i) => b.input(names.state(i), "float32", [layout.size]));
   const packed = b.input(names.rates, "float32", [optimizer.rates]);
   const rates = b.opN("Split", [packed], optimizer.rates, { axis: int(0), num_outputs: int(optimizer.rates) }, "rate");
-  const updated = optimizer.emit(b, names.parameters, made.gradients[names.parameters]!, states, rates);
+  const updated = optimizer.emit(b, names.parameters, made.gradients.get(names.parameters)!, states, rates);
   const outputs: Record<string, string> = {
     parameters: b.output(updated.parameters, "float32", [layout.size]),
     loss: b.output(loss, "float32", []),
@@ -70,7 +70,7 @@ export function stepProgram(
   };
   updated.states.forEach((state, i) => (outputs[`state${i}`] = b.output(state, "float32", [layout.size])));
   return {
-    model: { ...trainable.model, graph: b.build() },
+    model: { ...made.model, graph: b.build() },
     outputs: outputs as Record<"parameters" | "loss" | "logits" | `state${number}`, string>,
   };
 }
@@ -105,12 +105,12 @@ function openParameters(trainable: Trainable, layout: Layout): Graph {
   return { ...graph, values: new Map([...graph.values, ...known]) };
 }
 
-/** Appends the cross-entropy between softmax(logits) and the input "targets", summed over the batch. */
-function attachLoss(graph: Graph, { model }: Trainable): { graph: Graph; loss: string } {
-  const b = new GraphBuilder(graph);
-  const logits = model.graph.outputs[0]!;
+/** The opened graph with the cross-entropy between softmax(logits) and the input "targets", summed over the batch. */
+function attachLoss(trainable: Trainable, layout: Layout): { model: Model; loss: string } {
+  const b = new GraphBuilder(openParameters(trainable, layout));
+  const logits = trainable.model.graph.outputs[0]!;
   const targets = b.input(names.targets, "float32", logits.dims ?? [null, null]);
   const likelihood = b.op("LogSoftmax", [logits.name], { axis: int(1) }, "train.logp");
   const loss = b.neg(b.reduceSum(b.mul(targets, likelihood), [0, 1], false));
-  return { graph: b.build(), loss };
+  return { model: { ...trainable.model, graph: b.build() }, loss };
 }
