@@ -28,7 +28,9 @@ export function batchesOf(
 
   return function* (epoch) {
     // With one batch the order changes nothing but the rounding, so the data are used as they lie.
-    const order = whole ? Uint32Array.from({ length: size }, (_, i) => i) : rng.child("epoch").child(epoch).permutation(size);
+    const order = whole
+      ? Uint32Array.from({ length: size }, (_, i) => i)
+      : rng.child("epoch").child(epoch).permutation(size);
     for (let from = 0, i = 0; from < size; from += batch, i++) {
       const rows = order.subarray(from, Math.min(from + batch, size));
       t.fill(off);
@@ -57,5 +59,12 @@ function copyRow(from: Float32Array, start: number, to: Float32Array, at: number
 
 function view(data: Float32Array, n: number, shape: readonly number[]): Tensor<"float32"> {
   const dims = [n, ...shape];
-  return { dtype: "float32", dims, data: data.subarray(0, dims.reduce((a, b) => a * b, 1)) };
+  return {
+    dtype: "float32",
+    dims,
+    data: data.subarray(
+      0,
+      dims.reduce((a, b) => a * b, 1),
+    ),
+  };
 }

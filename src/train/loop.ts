@@ -44,8 +44,8 @@ export function makeTrainer(engine: Engine, { threads }: TrainerOptions = {}): O
     return made;
   };
   const train: Trainer = async (data, given, context, hooks = {}) => {
+    const { labels, classes } = checkTrainingData(data, given.emptyClasses ?? "refuse");
     const options = resolveTrainOptions(given, data.size, data.features.dims.slice(1));
-    const { labels, classes } = checkTrainingData(data, options.emptyClasses);
     const trainable = buildArchitecture(options.arch, {
       inputShape: data.features.dims.slice(1),
       classes,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ortNode } from "../engine/ort-node.ts";
+import { ortEngine } from "../engine/ort-node.ts";
 import { GraphBuilder, type Model } from "../ir/index.ts";
 import { float32, type Tensor } from "../tensor/index.ts";
 import { optimizers } from "./optimizers.ts";
@@ -26,7 +26,7 @@ async function descend(id: OptimizerId, rate: (t: number) => number, steps: numb
     metadata: {},
     graph: b.build(),
   };
-  const session = await ortNode.load(model);
+  const session = await ortEngine.load(model);
   let at: Tensor[] = [float32([3], start), ...states.map(() => float32([3]))];
   for (let t = 1; t <= steps; t++) {
     const feeds: Record<string, Tensor> = { p: at[0]! };

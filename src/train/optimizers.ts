@@ -10,7 +10,13 @@ export interface Optimizer {
   /** Rates of step t = 1, 2, … at the given learning rate. */
   ratesAt(t: number, learningRate: number, options: Pick<TrainOptions, "momentum" | "weightDecay">): number[];
   /** Appends the update and returns the names of the new parameters and states. */
-  emit(b: GraphBuilder, parameters: string, gradient: string, states: readonly string[], rates: readonly string[]): Updated;
+  emit(
+    b: GraphBuilder,
+    parameters: string,
+    gradient: string,
+    states: readonly string[],
+    rates: readonly string[],
+  ): Updated;
 }
 
 export interface Updated {

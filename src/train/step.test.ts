@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ortNode } from "../engine/ort-node.ts";
+import { ortEngine } from "../engine/ort-node.ts";
 import { seeded } from "../random/index.ts";
 import { float32 } from "../tensor/index.ts";
 import { buildArchitecture, type Trainable } from "./architectures.ts";
@@ -80,7 +80,7 @@ describe.each<[Arch, number[]]>([
   const frozen = frozenOf(trainable);
 
   it("has the loss and the gradient of the definition, by central differences in float64", async () => {
-    const programs = openPrograms(ortNode, trainable, 1);
+    const programs = openPrograms(ortEngine, trainable, 1);
     const parameters = pack(trainable.model, programs.layout).map((v) => v + 0.05 * rng.normal());
     const states = [new Float32Array(parameters.length)];
     const done = await programs.step("sgd", { parameters, states }, frozen, [1, 0, 0], features, target);
@@ -103,7 +103,7 @@ describe.each<[Arch, number[]]>([
   });
 
   it("has the gradient of the raw inputs", async () => {
-    const programs = openPrograms(ortNode, trainable, 1);
+    const programs = openPrograms(ortEngine, trainable, 1);
     const parameters = pack(trainable.model, programs.layout);
     const gradient = await programs.inputGradient(parameters, frozen, features, target);
     const exact = Float64Array.from(parameters);

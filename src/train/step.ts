@@ -89,7 +89,16 @@ function openParameters(trainable: Trainable, layout: Layout): Graph {
       op: "Split",
       domain: "",
       name: "train.split",
-      inputs: [flat, b.constant(int64([outputs.length], layout.slots.map((s) => s.size)), "train.sizes")],
+      inputs: [
+        flat,
+        b.constant(
+          int64(
+            [outputs.length],
+            layout.slots.map((s) => s.size),
+          ),
+          "train.sizes",
+        ),
+      ],
       outputs,
       attributes: { axis: int(0) },
     });

@@ -6,7 +6,15 @@ export const architectures: readonly Arch[] = ["logistic", "mlp", "cnn"];
 /** Defaults that reach good accuracy fast; `steps` is how many steps the architecture wants at least. */
 const defaults = {
   logistic: { learningRate: 0.05, weightDecay: 1e-4, batch: 128, steps: 300, minEpochs: 5, maxEpochs: 300, hidden: [] },
-  mlp: { learningRate: 0.01, weightDecay: 1e-3, batch: 128, steps: 500, minEpochs: 5, maxEpochs: 200, hidden: [64, 64] },
+  mlp: {
+    learningRate: 0.01,
+    weightDecay: 1e-3,
+    batch: 128,
+    steps: 500,
+    minEpochs: 5,
+    maxEpochs: 200,
+    hidden: [64, 64],
+  },
   cnn: { learningRate: 3e-3, weightDecay: 0.01, batch: 32, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
 } as const;
 
