@@ -1,5 +1,5 @@
 import { MarauderError } from "../errors.ts";
-import { GraphBuilder, int, ints, tensorInfo, type Model } from "../ir/index.ts";
+import { GraphBuilder, int, ints, tensorInfo, type Model, type ValueInfo } from "../ir/index.ts";
 import type { Rng } from "../random/rng.ts";
 import { float32, sizeOf, tensor, type Tensor } from "../tensor/index.ts";
 import type { Normalization } from "./normalization.ts";
@@ -68,35 +68,42 @@ export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable
     frozen.set(b.fresh(name), value);
     return name;
   };
+  // Shapes of inner values: gradient rules have faster forms where they know them.
+  const values = new Map<string, ValueInfo>();
+  const known = (name: string, dims: readonly number[]): string => {
+    values.set(name, tensorInfo(name, "float32", ["N", ...dims]));
+    return name;
+  };
   const dense = (x: string, name: string, from: number, to: number, init: Init, out: string): string =>
     b.op("Gemm", [x, weight(`${name}.weight`, [from, to], from, to, init), bias(`${name}.bias`, to)], {}, out);
 
   let x = b.input("input", "float32", ["N", ...inputShape]);
   if (normalization !== undefined) {
-    x = b.op("Sub", [x, keep("input.mean", normalization.mean)], {}, "centred");
-    x = b.op("Mul", [x, keep("input.scale", normalization.scale)], {}, "normalized");
+    x = known(b.op("Sub", [x, keep("input.mean", normalization.mean)], {}, "centred"), inputShape);
+    x = known(b.op("Mul", [x, keep("input.scale", normalization.scale)], {}, "normalized"), inputShape);
   }
   let width = sizeOf(inputShape);
   if (arch === "cnn") {
-    const [c, h, w] = imageShape(inputShape, channels);
-    let from = c;
+    let [from, h, w] = imageShape(inputShape, channels);
     channels.forEach((to, i) => {
       const name = `conv${i + 1}`;
       const kernel = weight(`${name}.weight`, [to, from, 3, 3], from * 9, to * 9, POOL_RELU);
       const conv = { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) };
-      x = b.op("Conv", [x, kernel, bias(`${name}.bias`, to)], conv, name);
-      x = b.op("MaxPool", [x], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) }, `pool${i + 1}`);
-      x = b.op("Relu", [x], {}, `relu${i + 1}`);
-      from = to;
+      x = known(b.op("Conv", [x, kernel, bias(`${name}.bias`, to)], conv, name), [to, h, w]);
+      [from, h, w] = [to, Math.floor(h / 2), Math.floor(w / 2)];
+      const pool = { kernel_shape: ints([2, 2]), strides: ints([2, 2]) };
+      x = known(b.op("MaxPool", [x], pool, `pool${i + 1}`), [to, h, w]);
+      x = known(b.op("Relu", [x], {}, `relu${i + 1}`), [to, h, w]);
     });
-    const shrink = 2 ** channels.length;
-    width = from * Math.floor(h / shrink) * Math.floor(w / shrink);
+    width = from * h * w;
   }
-  if (arch === "cnn" || inputShape.length !== 1) x = b.op("Flatten", [x], { axis: int(1) }, "flat");
+  if (arch === "cnn" || inputShape.length !== 1) {
+    x = known(b.op("Flatten", [x], { axis: int(1) }, "flat"), [width]);
+  }
   hidden.forEach((to, i) => {
     const last = i === hidden.length - 1;
-    x = dense(x, `hidden${i + 1}`, width, to, RELU, `dense${i + 1}`);
-    x = b.op("Relu", [x], {}, last ? "features" : `active${i + 1}`);
+    x = known(dense(x, `hidden${i + 1}`, width, to, RELU, `dense${i + 1}`), [to]);
+    x = known(b.op("Relu", [x], {}, last ? "features" : `active${i + 1}`), [to]);
     width = to;
   });
   const features = x;
@@ -105,7 +112,6 @@ export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable
 
   const graph = b.build();
   const constants = new Map<string, Tensor>([...graph.constants, ...frozen, ...parameters]);
-  const values = new Map([[features, tensorInfo(features, "float32", ["N", width])]]);
   return {
     model: {
       irVersion: 8,
@@ -113,8 +119,7 @@ export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable
       producer: "marauder",
       producerVersion: "",
       metadata: { architecture: arch },
-      // A value that is the graph's input needs no second declaration.
-      graph: { ...graph, name: arch, constants, values: features === "input" ? new Map() : values },
+      graph: { ...graph, name: arch, constants, values },
     },
     parameters: [...parameters.keys()],
     frozen: [...frozen.keys()],
