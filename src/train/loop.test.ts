@@ -156,7 +156,7 @@ describe("training", () => {
 
   it("reports progress up to the last step", async () => {
     const steps: [number, number, string | undefined][] = [];
-    await train(data, fast, context(1, { step: (...given) => steps.push(given) }));
+    await train(data, fast, context(1, { step: (done, of, note) => steps.push([done, of, note]) }));
     expect(steps.at(-1)!.slice(0, 2)).toEqual([12, 12]);
     expect(steps.at(-1)![2]).toMatch(/^epoch 4\/4, loss \d\.\d+, accuracy \d+\.\d %, \d+ examples\/s$/);
   });

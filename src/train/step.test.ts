@@ -21,7 +21,7 @@ function lossOf(arch: Arch, t: Trainable, p: Float64Array, x: number[][], target
     );
   const relu = (v: number[]): number[] => v.map((z) => Math.max(0, z));
   const conv = (v: number[], name: string, from: number, to: number, size: number): number[] => {
-    const out = new Array<number>(to * size * size).fill(0);
+    const out = Array.from({ length: to * size * size }, () => 0);
     for (let o = 0; o < to; o++)
       for (let r = 0; r < size; r++)
         for (let c = 0; c < size; c++) {
