@@ -12,8 +12,8 @@ export interface Units {
 
 /** The values that a feature can be stored as: origin + k * step in raw units; step 0 where every value is legal. */
 export interface Grid {
-  readonly step: Float32Array;
-  readonly origin: Float32Array;
+  readonly step: Float64Array;
+  readonly origin: Float64Array;
 }
 
 /** Moves of rows of raw values. With units, the range of every feature is 0 to 1, and rounding must not lead out of it. */
@@ -111,5 +111,5 @@ export function byteGrid(data: Dataset, low: number, high: number, d: number): G
     const level = (values[k]! - low) / step;
     if (Math.abs(level - Math.round(level)) > 1e-3) return null;
   }
-  return { step: new Float32Array(d).fill(step), origin: new Float32Array(d).fill(low) };
+  return { step: new Float64Array(d).fill(step), origin: new Float64Array(d).fill(low) };
 }

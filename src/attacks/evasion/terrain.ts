@@ -67,7 +67,7 @@ function tableTerrain(data: Dataset): Terrain {
   const mask = new Uint8Array(d);
   const scale = new Float32Array(d).fill(1);
   const offset = new Float32Array(d);
-  const grid = { step: new Float32Array(d), origin: new Float32Array(d) };
+  const grid = { step: new Float64Array(d), origin: new Float64Array(d) };
   schema.inputs.forEach((input, j) => {
     const column = columns.get(input.column);
     let low = Infinity;
