@@ -9,6 +9,8 @@ export interface Column {
   readonly max?: number;
   /** The values of a category, in the order of their one-hot positions. */
   readonly categories?: readonly string[];
+  /** The cell that stands in for a missing one, where imputing was asked for: the median, or the most frequent value. */
+  readonly fill?: string;
   readonly role: "feature" | "label" | "group" | "id" | "ignored";
 }
 

@@ -157,24 +157,28 @@ function erfSeries(x: number): number {
   let term = x;
   let sum = x;
   for (let k = 1; term > sum * 1e-17; k++) sum += term *= (2 * x * x) / (2 * k + 1);
-  return (2 / SQRT_PI) * expMinusSquare(x) * sum;
+  return (2 / SQRT_PI) * expMinusSquare(x, 1) * sum;
 }
 
-const erfcTail = (x: number): number => (x > 27.3 ? 0 : expMinusSquare(x) * erfcScaled(x));
+const erfcTail = (x: number): number => (x > 27.3 ? 0 : expMinusSquare(x, 1) * erfcScaled(x));
 
 /** exp(x²) erfc(x), x >= 0.75. */
 function erfcScaled(x: number): number {
   return lentz((i) => [i === 0 ? 1 : i / 2, x]) / SQRT_PI;
 }
 
-/** exp(-x²) with the square split into an exact part and a rest, since its rounding error would count x² times. */
-function expMinusSquare(x: number): number {
+/** exp(-x² / by) with the square split into an exact part and a rest, since its rounding error would count x² times. */
+function expMinusSquare(x: number, by: 1 | 2): number {
   const head = Math.fround(x);
-  return Math.exp(-head * head) * Math.exp(-(x - head) * (x + head));
+  return Math.exp((-head * head) / by) * Math.exp((-(x - head) * (x + head)) / by);
 }
 
 /** Standard normal distribution function, exact in the lower tail. */
-export const normalCdf = (x: number): number => erfc(-x / Math.SQRT2) / 2;
+export function normalCdf(x: number): number {
+  const z = -x / Math.SQRT2;
+  if (!(z >= 0.75)) return erfc(z) / 2;
+  return x < -39 ? 0 : (expMinusSquare(x, 2) * erfcScaled(z)) / 2;
+}
 
 /** log of the standard normal distribution function, finite for every finite x. */
 export function logNormalCdf(x: number): number {
