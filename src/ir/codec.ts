@@ -90,6 +90,10 @@ function decodeGraph(proto: GraphProto, read: ReadExternal | null, depth: number
   }
   const values = new Map<string, ValueInfo>();
   for (const v of proto.valueInfo) values.set(v.name, decodeValue(v));
+  const duplicated = values.size !== proto.valueInfo.length;
+  for (const { values: sparse } of proto.sparseInitializer)
+    if (sparse !== undefined)
+      values.set(sparse.name, { name: sparse.name, dtype: null, dims: null, kind: "sparse-tensor" });
   return {
     name: proto.name,
     inputs: proto.input.map(decodeValue),
@@ -103,7 +107,7 @@ function decodeGraph(proto: GraphProto, read: ReadExternal | null, depth: number
       input: [],
       output: [],
       // A file that declares a value twice is kept as it is.
-      valueInfo: values.size === proto.valueInfo.length ? [] : proto.valueInfo,
+      valueInfo: duplicated ? proto.valueInfo : [],
     }),
   };
 }
@@ -334,9 +338,19 @@ function tensorType({ dtype, dims }: ValueInfo): TypeProto {
   return create(TypeProtoSchema, { value: { case: "tensorType", value } });
 }
 
-/** Lets a changed attribute keep what the file said beside its value (doc string, unknown fields). */
-export function carryOrigin<A extends Attribute>(from: Attribute, to: A): A {
-  const known = origin.get(from);
-  if (known !== undefined) origin.set(to, known);
-  return to;
+/** A node with its sub-graphs rewritten; the same node where none changed. The attributes keep what the file said. */
+export function mapGraphs(node: Node, change: (graph: Graph, name: string) => Graph): Node {
+  let changed = false;
+  const entries = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => {
+    if (a.type !== "graph" && a.type !== "graphs") return [name, a];
+    const before = a.type === "graph" ? [a.value] : a.value;
+    const after = before.map((g) => change(g, name));
+    if (after.every((g, i) => g === before[i])) return [name, a];
+    changed = true;
+    const made: Attribute = a.type === "graph" ? { type: "graph", value: after[0]! } : { type: "graphs", value: after };
+    const known = origin.get(a);
+    if (known !== undefined) origin.set(made, known);
+    return [name, made];
+  });
+  return changed ? { ...node, attributes: Object.fromEntries(entries) } : node;
 }

@@ -6,3 +6,5 @@ export type { ReadExternal } from "./tensor-codec.ts";
 export { loadModel, saveModel } from "./files.ts";
 export { validate } from "./validate.ts";
 export { constantOf, inferTypes } from "./infer.ts";
+export { printGraph, printModel, tensorText, typeText } from "./print.ts";
+export { summarize, type ModelSummary } from "./summary.ts";

@@ -1,7 +1,7 @@
 import { tensor, type Tensor } from "../tensor/index.ts";
 import { getTensor } from "./attributes.ts";
-import { carryOrigin } from "./codec.ts";
-import type { Attribute, Dim, Graph, Model, Node, ValueInfo } from "./graph.ts";
+import { mapGraphs } from "./codec.ts";
+import type { Dim, Graph, Model, Node, ValueInfo } from "./graph.ts";
 import { elementwiseRules } from "./infer/elementwise.ts";
 import { networkRules } from "./infer/network.ts";
 import { reduceRules } from "./infer/reduce.ts";
@@ -177,19 +177,12 @@ export function constantOf(node: Node): Tensor | null {
 }
 
 function inferControl(node: Node, scope: Scope, run: Run): Done {
-  const attributes: Record<string, Attribute> = { ...node.attributes };
   const results: (readonly Known[])[] = [];
-  for (const [name, a] of Object.entries(node.attributes)) {
-    if (a.type !== "graph") continue;
-    const done = inferGraph(a.value, scope, run, bodyInputs(node, a.value, scope));
-    Object.defineProperty(attributes, name, {
-      value: carryOrigin(a, { type: "graph", value: done.graph }),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+  const inferred = mapGraphs(node, (body) => {
+    const done = inferGraph(body, scope, run, bodyInputs(node, body, scope));
     results.push(done.outputs);
-  }
+    return done.graph;
+  });
   // Symbols of a body may stand for another size in every round: only numbers leave it.
   const plain = (k: Known): Known => known(k.dtype, k.dims?.map((d) => (typeof d === "number" ? d : null)) ?? null);
   let outputs: readonly Known[] = [];
@@ -204,7 +197,7 @@ function inferControl(node: Node, scope: Scope, run: Run): Done {
     });
   }
   if (node.op === "Scan") outputs = (results[0] ?? []).map((r) => known(r.dtype, null));
-  return { node: { ...node, attributes }, outputs, tensor: null };
+  return { node: inferred, outputs, tensor: null };
 }
 
 /** What a body's inputs are: of a Loop the round, the condition and carried values of sure type but unsure shape. */

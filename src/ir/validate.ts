@@ -1,5 +1,6 @@
-import { MarauderError } from "../errors.ts";
+import { excerpt, MarauderError } from "../errors.ts";
 import { subgraphs } from "./attributes.ts";
+import { mapGraphs } from "./codec.ts";
 import type { Graph, Model, Node } from "./graph.ts";
 
 /**
@@ -19,41 +20,59 @@ export function validate(model: Model): Model {
   return graph === model.graph ? model : { ...model, graph };
 }
 
-const label = (node: Node, i: number): string => `node ${i} '${node.name}' (${node.op})`;
+const label = (node: Node, i: number): string => `node ${i} '${excerpt(node.name, NAME)}' (${excerpt(node.op, NAME)})`;
+
+/** Longest name of the file that a message repeats. */
+const NAME = 80;
+
+/** Names of the sparse constants: the codec lists them among the values, without a declaration of the file. */
+const sparseNames = (graph: Graph): string[] =>
+  [...graph.values.values()].filter((v) => v.kind === "sparse-tensor" && v.raw === undefined).map((v) => v.name);
 
 function checkGraph(graph: Graph, outer: ReadonlySet<string>): Graph {
   const known = new Set(outer);
   for (const info of graph.inputs) known.add(info.name);
-  for (const name of graph.constants.keys()) known.add(name);
+  for (const name of [...graph.constants.keys(), ...sparseNames(graph)]) known.add(name);
   const names = new Set<string>();
   for (const { name } of graph.inputs) {
     if (names.has(name))
-      throw new MarauderError("MODEL_CORRUPT", `two inputs have the name '${name}'; names must be unique`);
+      throw new MarauderError(
+        "MODEL_CORRUPT",
+        `two inputs have the name '${excerpt(name, NAME)}'; names must be unique`,
+      );
     names.add(name);
   }
-  checkUnique(graph, known);
+  // A value of a sub-graph may shadow one of the graph around it (runtimes accept it): only the graph's own count.
+  checkUnique(graph, new Set([...names, ...graph.constants.keys(), ...sparseNames(graph)]));
   const nodes = sorted(graph, known);
   for (const node of nodes) for (const name of node.outputs) known.add(name);
   for (const info of graph.outputs) {
     if (!known.has(info.name))
       throw new MarauderError(
         "MODEL_CORRUPT",
-        `the output '${info.name}' is made by no node; expected a value of the graph`,
+        `the output '${excerpt(info.name, NAME)}' is made by no node; expected a value of the graph`,
       );
   }
-  for (const node of nodes) for (const body of subgraphs(node)) checkGraph(body, known);
-  return nodes === graph.nodes ? graph : { ...graph, nodes };
+  let changed = nodes !== graph.nodes;
+  const checked = nodes.map((node) => {
+    if (subgraphs(node).length === 0) return node;
+    const inner = mapGraphs(node, (body) => checkGraph(body, known));
+    if (inner !== node) changed = true;
+    return inner;
+  });
+  return changed ? { ...graph, nodes: checked } : graph;
 }
 
-function checkUnique(graph: Graph, known: ReadonlySet<string>): void {
+/** Refuses a graph that makes a value twice. */
+function checkUnique(graph: Graph, taken: ReadonlySet<string>): void {
   const made = new Set<string>();
   graph.nodes.forEach((node, i) => {
     for (const name of node.outputs) {
       if (name === "") continue;
-      if (made.has(name) || known.has(name)) {
+      if (made.has(name) || taken.has(name)) {
         throw new MarauderError(
           "MODEL_CORRUPT",
-          `${label(node, i)} makes '${name}' a second time; expected every value to be made once`,
+          `${label(node, i)} makes '${excerpt(name, NAME)}' a second time; expected every value to be made once`,
         );
       }
       made.add(name);
@@ -70,6 +89,7 @@ function captured(graph: Graph): string[] {
   const own = new Set([
     ...graph.inputs.map((i) => i.name),
     ...graph.constants.keys(),
+    ...sparseNames(graph),
     ...graph.nodes.flatMap((n) => n.outputs),
   ]);
   return [...graph.nodes.flatMap(reads), ...graph.outputs.map((o) => o.name)].filter((name) => !own.has(name));
@@ -98,7 +118,7 @@ function sorted(graph: Graph, known: ReadonlySet<string>): readonly Node[] {
       } else if (!known.has(name)) {
         throw new MarauderError(
           "MODEL_CORRUPT",
-          `${label(node, i)} reads '${name}', which is no input, constant or output of a node`,
+          `${label(node, i)} reads '${excerpt(name, NAME)}', which is no input, constant or output of a node`,
         );
       }
     }
