@@ -5,6 +5,9 @@ import type { Engine, Session } from "./engine.ts";
 import { kernels } from "./reference/index.ts";
 import { fail, fromTensor, toTensor, type Value } from "./reference/value.ts";
 
+/** Operators keep their meaning from here on; older Softmax, Clip, Squeeze and others differ. */
+const OLDEST = 13;
+
 export interface ReferenceOptions {
   /** "declared" rounds the outputs to the model's types; "float64" hands floats out as they were computed. */
   readonly precision?: "declared" | "float64";
@@ -12,7 +15,7 @@ export interface ReferenceOptions {
 
 /**
  * An interpreter that computes every float in float64: slow and plain, the oracle against which gradients and ONNX
- * Runtime are checked. Knows the default ONNX domain at opset 18 and later.
+ * Runtime are checked. Knows the default ONNX domain at opset 13 and later.
  */
 export function referenceEngine(options: ReferenceOptions = {}): Engine {
   const keep = options.precision === "float64";
@@ -24,6 +27,21 @@ export function referenceEngine(options: ReferenceOptions = {}): Engine {
 
 function load(model: Model, keepFloat64: boolean): Session {
   const { graph } = model;
+  const opset = model.opsets[""] ?? model.opsets["ai.onnx"] ?? 0;
+  if (opset < OLDEST) {
+    throw new MarauderError(
+      "ENGINE_FAILED",
+      `the reference engine runs opset ${OLDEST} and later, the model has ${opset}; raise its opset first`,
+    );
+  }
+  for (const v of [...graph.inputs, ...graph.outputs]) {
+    if (v.kind !== "tensor" && v.kind !== "unknown") {
+      throw new MarauderError(
+        "ENGINE_FAILED",
+        `the reference engine knows tensors only; ${JSON.stringify(v.name)} is a ${v.kind}`,
+      );
+    }
+  }
   for (const node of graph.nodes) {
     const known = node.domain === "" || node.domain === "ai.onnx";
     if (!known || kernels[node.op] === undefined) fail(node, "no such operator in the reference engine");

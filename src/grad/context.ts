@@ -1,8 +1,8 @@
 import { MarauderError } from "../errors.ts";
-import { getTensor } from "../ir/attributes.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
 import { int } from "../ir/attributes.ts";
 import type { Dim, Node } from "../ir/graph.ts";
+import { codeOfDtype } from "../ir/tensor-codec.ts";
 import { tensor, type DType, type Tensor } from "../tensor/index.ts";
 
 /** What a gradient rule sees of the graph: the builder to emit with, its node, and what is known of values. */
@@ -33,18 +33,8 @@ export function floatType(cx: GradientContext): DType {
   return "float32";
 }
 
-const typeCodes: Partial<Record<DType, number>> = {
-  float32: 1,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  bfloat16: 16,
-};
-
 export const cast = (cx: GradientContext, value: string, dtype: DType): string =>
-  cx.b.op("Cast", [value], { to: int(typeCodes[dtype] ?? 1) });
+  cx.b.op("Cast", [value], { to: int(codeOfDtype[dtype]) });
 
 /** A float constant in the element type of the node. */
 export function floatConstant(cx: GradientContext, dims: readonly number[], values: ArrayLike<number>): string {
@@ -128,6 +118,3 @@ export function scatterBack(cx: GradientContext, x: string, dy: string, move: (p
   });
   return b.reshapeLike(flat, x);
 }
-
-/** The value of a Constant node. */
-export const constantNodeValue = (node: Node): Tensor | null => getTensor(node, "value");

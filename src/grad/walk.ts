@@ -1,10 +1,11 @@
 import { MarauderError } from "../errors.ts";
 import { subgraphs } from "../ir/attributes.ts";
 import { GraphBuilder, tensorInfo } from "../ir/builder.ts";
+import { constantOf } from "../ir/infer.ts";
 import type { Dim, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
-import { isFloat, tensor, type DType, type Tensor } from "../tensor/index.ts";
+import { isFloat, type DType, type Tensor } from "../tensor/index.ts";
 import { sumTo } from "./broadcast.ts";
-import { constantNodeValue, constantOfShape, num, type GradientContext } from "./context.ts";
+import { constantOfShape, num, type GradientContext } from "./context.ts";
 import { prepare } from "./prepare.ts";
 import { broadcasting, rules, zeroByNature } from "./rules/index.ts";
 
@@ -147,20 +148,10 @@ function constantValues(graph: Graph): Map<string, Tensor> {
   for (const [name, value] of graph.constants) if (!inputs.has(name)) out.set(name, value);
   for (const node of graph.nodes) {
     if (node.op !== "Constant" || node.domain !== "") continue;
-    const value = constantNodeValue(node) ?? numberAttribute(node);
+    const value = constantOf(node);
     if (value !== null) out.set(node.outputs[0]!, value);
   }
   return out;
-}
-
-function numberAttribute(node: Node): Tensor | null {
-  for (const a of Object.values(node.attributes)) {
-    if (a.type === "int") return tensor("int64", [], BigInt64Array.of(a.value));
-    if (a.type === "ints") return tensor("int64", [a.value.length], BigInt64Array.from(a.value));
-    if (a.type === "float") return tensor("float32", [], Float32Array.of(a.value));
-    if (a.type === "floats") return tensor("float32", [a.value.length], Float32Array.from(a.value));
-  }
-  return null;
 }
 
 /** Values that a node reads, those captured by its sub-graphs included. */

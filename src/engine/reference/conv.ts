@@ -17,7 +17,7 @@ export function windowOf(node: Node, sizes: readonly number[], kernel: readonly 
   const n = kernel.length;
   const strides = getInts(node, "strides") ?? kernel.map(() => 1);
   const dilations = getInts(node, "dilations") ?? kernel.map(() => 1);
-  const pads = getInts(node, "pads") ?? new Array<number>(2 * n).fill(0);
+  const pads = getInts(node, "pads") ?? Array.from({ length: 2 * n }, () => 0);
   const auto = getString(node, "auto_pad", "NOTSET");
   const ceil = getInt(node, "ceil_mode", 0) !== 0;
   if (sizes.length !== n || strides.length !== n || dilations.length !== n || pads.length !== 2 * n) {
@@ -107,7 +107,7 @@ function transposedWindow(node: Node, x: Value, kernel: readonly number[]): { wi
   const strides = getInts(node, "strides") ?? kernel.map(() => 1);
   const dilations = getInts(node, "dilations") ?? kernel.map(() => 1);
   const extra = getInts(node, "output_padding") ?? kernel.map(() => 0);
-  const pads = getInts(node, "pads") ?? new Array<number>(2 * n).fill(0);
+  const pads = getInts(node, "pads") ?? Array.from({ length: 2 * n }, () => 0);
   const auto = getString(node, "auto_pad", "NOTSET");
   const full = input.map((s, i) => strides[i]! * (s - 1) + extra[i]! + (kernel[i]! - 1) * dilations[i]! + 1);
   const asked =

@@ -1,11 +1,13 @@
 import { getFloat, getInt, getString, toNumber } from "../../ir/attributes.ts";
 import type { Node } from "../../ir/graph.ts";
-import { isFloat, sizeOf } from "../../tensor/index.ts";
+import { dtypeByCode } from "../../ir/tensor-codec.ts";
+import { isFloat, sizeOf, type DType } from "../../tensor/index.ts";
 import {
   allocate,
   broadcastDims,
   broadcastOffsets,
   evenRound,
+  fail,
   floatsOf,
   fromNumbers,
   need,
@@ -18,25 +20,6 @@ import {
   type Kernel,
   type Value,
 } from "./value.ts";
-import type { DType } from "../../tensor/index.ts";
-
-const codes: Record<number, DType> = {
-  1: "float32",
-  2: "uint8",
-  3: "int8",
-  4: "uint16",
-  5: "int16",
-  6: "int32",
-  7: "int64",
-  8: "string",
-  9: "bool",
-  10: "float16",
-  11: "float64",
-  12: "uint32",
-  13: "uint64",
-  16: "bfloat16",
-};
-export const dtypeOfCode = (code: number): DType | null => codes[code] ?? null;
 
 /** y = f(x), entry by entry, in the type of x. */
 const map =
@@ -252,12 +235,10 @@ export const IsInf = test((node) => {
 });
 
 /** Rounds as a narrower float type does; other types convert in `fromNumbers`. */
-function convert(x: Value, dtype: DType): Value {
+function convert(x: Value, dtype: DType, node: Node): Value {
   if (dtype === x.dtype) return x;
-  if (dtype === "string" || x.dtype === "string") {
-    if (dtype === "string") return value(dtype, x.dims, Array.from(numbers(x), String));
-    return fromNumbers(dtype, x.dims, Array.from(x.data as string[], Number));
-  }
+  if (dtype === "string" || x.dtype === "string")
+    return fail(node, "texts and numbers do not turn into each other here");
   if (x.dtype === "int64" || x.dtype === "uint64") {
     if (dtype === "int64" || dtype === "uint64") {
       const data = allocate(dtype, x.data.length) as BigInt64Array;
@@ -284,10 +265,10 @@ function convert(x: Value, dtype: DType): Value {
 
 export const Cast: Kernel = (inputs, node) => {
   const to = node.attributes["to"];
-  const dtype = dtypeOfCode(to?.type === "int" ? toNumber(to.value) : 0);
-  return [dtype === null ? need([], 0, node) : convert(need(inputs, 0, node), dtype)];
+  const dtype = dtypeByCode[to?.type === "int" ? toNumber(to.value) : 0];
+  return [dtype === undefined ? fail(node, "an unknown element type") : convert(need(inputs, 0, node), dtype, node)];
 };
-export const CastLike: Kernel = (inputs, node) => [convert(need(inputs, 0, node), need(inputs, 1, node).dtype)];
+export const CastLike: Kernel = (inputs, node) => [convert(need(inputs, 0, node), need(inputs, 1, node).dtype, node)];
 
 export const Where: Kernel = (inputs, node) => {
   const [c, a, b] = [need(inputs, 0, node), need(inputs, 1, node), need(inputs, 2, node)];
@@ -316,7 +297,7 @@ export const Clip: Kernel = (inputs, node) => {
 /** Inference only: the input passes through. */
 export const Dropout: Kernel = (inputs, node) => {
   const x = need(inputs, 0, node);
-  if (inputs[2] != null && inputs[2].data[0] && Number(inputs[1]?.data[0] ?? 0.5) !== 0)
-    need([], 0, { ...node, name: `${node.name}, training mode` });
+  const training = inputs[2] != null && Boolean(inputs[2].data[0]);
+  if (training && Number(inputs[1]?.data[0] ?? 0.5) !== 0) fail(node, "training mode");
   return [x, fromNumbers("bool", x.dims, new Float64Array(x.data.length).fill(1))];
 };

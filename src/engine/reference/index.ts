@@ -9,7 +9,7 @@ import { Resize } from "./resize.ts";
 import * as shape from "./shape.ts";
 import type { Kernel } from "./value.ts";
 
-const { erf: _erf, zip: _zip, dtypeOfCode: _code, ...elementwiseKernels } = elementwise;
+const { erf: _erf, zip: _zip, ...elementwiseKernels } = elementwise;
 const { Conv, ConvTranspose } = conv;
 
 /** The interpreter's operators of the default ONNX domain, in the form of opset 18 and later. */

@@ -1,4 +1,4 @@
-import { getInt } from "../../ir/attributes.ts";
+import { getInt, getInts } from "../../ir/attributes.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { axisOf, fromNumbers, intsOf, need, numbers, stridesOf, walkOffsets, type Kernel } from "./value.ts";
 
@@ -7,7 +7,7 @@ const reduction =
   (f: (values: Float64Array) => number): Kernel =>
   (inputs, node) => {
     const x = need(inputs, 0, node);
-    const given = intsOf(inputs[1]);
+    const given = intsOf(inputs[1]) ?? getInts(node, "axes"); // an attribute before opset 18
     const rank = x.dims.length;
     const none = given === null || given.length === 0;
     const idle = none && getInt(node, "noop_with_empty_axes", 0) !== 0;

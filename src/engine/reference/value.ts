@@ -60,7 +60,7 @@ export function allocate(dtype: DType, n: number): Data {
     case "bool":
       return new Uint8Array(n);
     case "string":
-      return new Array<string>(n).fill("");
+      return Array.from({ length: n }, () => "");
     default:
       throw new MarauderError("ENGINE_FAILED", `the reference engine does not compute with ${dtype}`);
   }
@@ -107,7 +107,7 @@ export const axisOf = (axis: number, rank: number, node: Node): number => {
 
 /** Row-major strides. */
 export function stridesOf(dims: readonly number[]): number[] {
-  const out = new Array<number>(dims.length);
+  const out: number[] = [];
   let step = 1;
   for (let i = dims.length - 1; i >= 0; i--) {
     out[i] = step;
@@ -130,7 +130,7 @@ export function walkOffsets(dims: readonly number[], strides: readonly number[],
     throw new MarauderError("ENGINE_FAILED", `a value of ${n} elements is too large for the reference engine`);
   const out = new Int32Array(n);
   if (n === 0) return out;
-  const at = new Array<number>(dims.length).fill(0);
+  const at = Array.from({ length: dims.length }, () => 0);
   let offset = start;
   for (let i = 0; i < n; i++) {
     out[i] = offset;

@@ -55,7 +55,7 @@ function restore(
   vectorAxis: number,
 ): string {
   const dims = cx.shape(operand)!;
-  const matrix: Dim[] = rank === 1 ? (vectorAxis === 0 ? [1, dims[0]!] : [dims[0]!, 1]) : [...dims.slice(-2)];
+  const matrix: Dim[] = rank === 1 ? (vectorAxis === 0 ? [1, dims[0]!] : [dims[0]!, 1]) : dims.slice(-2);
   const batch = batchDims(cx, rankY);
   if (rank === 1) {
     const summed = rankY > 2 ? cx.b.reduceSum(full, upTo(rankY - 2), false) : full;

@@ -28,7 +28,7 @@ function tiles(cx: GradientContext, window: Window, x: string): boolean {
     all(window.begins, 0) &&
     all(window.ends, 0) &&
     sizes !== null &&
-    sizes.every((s, i) => s % window.kernel[i]! === 0)
+    sizes.every((s, i) => s % (window.kernel[i] ?? 1) === 0)
   );
 }
 

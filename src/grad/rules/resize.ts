@@ -46,7 +46,7 @@ function interpolation(cx: GradientContext, mode: string, from: number, to: numb
   const nearest = getString(cx.node, "nearest_mode", "round_prefer_floor");
   return upTo(to).map((o) => {
     const at = position(cx, transformation, o, from, to, scale);
-    const row = new Array<number>(from).fill(0);
+    const row = Array.from({ length: from }, () => 0);
     const clamp = (i: number): number => Math.min(Math.max(i, 0), from - 1);
     if (mode === "nearest") row[clamp(roundBy(nearest, at))] = 1;
     else {
