@@ -41,7 +41,8 @@ export class GraphBuilder {
     this.outputs = [...graph.outputs];
     for (const v of [...graph.inputs, ...graph.outputs]) this.taken.add(v.name);
     for (const name of graph.constants.keys()) this.taken.add(name);
-    for (const node of graph.nodes) for (const name of node.outputs) this.taken.add(name);
+    // Nodes made here are named as their first output, and ONNX Runtime refuses two nodes of one name.
+    for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) this.taken.add(name);
   }
 
   /** A name nobody uses, beginning with `stem`. */
@@ -77,7 +78,7 @@ export class GraphBuilder {
 
   /** Appends a node as it stands; its output names must be fresh. */
   append(node: Node): void {
-    for (const name of node.outputs) this.taken.add(name);
+    for (const name of [node.name, ...node.outputs]) this.taken.add(name);
     this.nodes.push(node);
   }
 

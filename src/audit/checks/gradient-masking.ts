@@ -43,7 +43,7 @@ function signsOf(e: EvasionEvidence): Sign[] {
   return [
     sign("gradient exactly zero", h.flat, h.looked, 0.1),
     sign("answer or gradient not a finite number", h.notFinite, h.looked, 0.01),
-    sign("fooled by scores after all gradients failed", h.onlyByScores, e.correct, 0.05),
+    sign("fooled by scores or noise after all gradients failed", h.onlyByScores, e.correct, 0.05),
     sign("fooled by one step but not by many", h.onlyByOneStep, e.correct, 0.05),
     sign("held with the whole input range as budget", held?.held ?? 0, held?.attacked ?? 0, 0.01),
   ];
@@ -71,7 +71,7 @@ function judgeOne(e: EvasionEvidence): Judgement {
   const shared: Pick<Judgement, "measures" | "details"> = {
     measures: [
       {
-        name: "fooled by scores after all gradients failed",
+        name: "fooled by scores or noise after all gradients failed",
         unit: "fraction",
         value: e.health.onlyByScores / e.correct,
         better: "lower",

@@ -127,7 +127,9 @@ export async function worstCase(
     [square, "survivors"],
   ] as const) {
     if (!usable(attack as EvasionAttack<never>)) continue;
-    const only = on === "all" ? correct : holding();
+    // apgd-ce also sees what noise alone had fooled, or nobody would know whether gradients find it too.
+    const lost = (i: number): boolean => ["fgsm", "pgd"].some((id) => winners.get(id)?.has(i));
+    const only = on === "all" ? correct : attack === apgdCe ? correct.filter((i) => !lost(i)) : holding();
     const tried = await run(attack as EvasionAttack<never>, reference, only);
     keep(tried, referenceIndex);
     const won = tried.only.filter((_, k) => tried.fooled[k] === 1);
@@ -148,13 +150,16 @@ export async function worstCase(
       ...tried.spent,
     });
   }
-  const byScores = [...(winners.get("square") ?? [])];
-  const onlyByScores = whiteBox ? byScores.length : 0;
+  const wonBy = (...ids: readonly string[]): Set<number> => new Set(ids.flatMap((id) => [...(winners.get(id) ?? [])]));
+  const byGradient = wonBy("fgsm", "pgd", "apgd-ce");
+  const withoutGradient = [...wonBy("random-noise", "square")].filter((i) => !byGradient.has(i));
+  const onlyByScores = whiteBox ? withoutGradient.length : 0;
   const onlyByOneStep = [...(winners.get("fgsm") ?? [])].filter((i) => !winners.get("pgd")?.has(i)).length;
 
   const strongest: EvasionAttack<never>[] = [pgd, apgdCe, square].map((a) => a as EvasionAttack<never>).filter(usable);
   /** Square again only where scores did what gradients could not: it costs many times more. */
-  const worth = (attack: EvasionAttack<never>): boolean => attack.id !== "square" || !whiteBox || byScores.length > 0;
+  const worth = (attack: EvasionAttack<never>): boolean =>
+    attack.id !== "square" || !whiteBox || withoutGradient.length > 0;
   for (const budget of [1, 0]) {
     const before = correct.filter((i) => best.fooledAt[i] === budget + 1);
     for (const attack of strongest.filter(worth)) {

@@ -47,7 +47,7 @@ export interface EvasionEvidence extends EvidenceBase {
     readonly saturated: number;
     readonly flat: number;
     readonly notFinite: number;
-    /** Fooled at the reference budget by scores alone, after every attack by gradient had failed. */
+    /** Fooled at the reference budget by scores or random noise, after every attack by gradient had failed. */
     readonly onlyByScores: number;
     /** Fooled by one step, but not by many. */
     readonly onlyByOneStep: number;
