@@ -85,7 +85,7 @@ function riskPart(report: Report, risk: Risk): string {
       const evidence = finding.evidence === null ? "" : evidenceWords[finding.evidence].title.toLowerCase();
       const measures = finding.measures
         .slice(0, 4)
-        .map(({ name, unit, value }) => `${text(name)} ${text(formatMeasured(value, unit))}`)
+        .map(({ name, unit, value }) => `${text(name)}: ${text(formatMeasured(value, unit))}`)
         .join("<br>");
       return `| ${verdict(finding)} | ${evidence} | ${text(finding.title)}, ${subject(report, finding)} | ${sentence(finding.headline)} | ${measures} |`;
     });
@@ -132,16 +132,15 @@ function subject(report: Report, finding: Finding): string {
  */
 function text(raw: string): string {
   return shorten(oneLine(raw), 600)
-    .replaceAll(/[\\`*_{}[\]()|~!$^=]/g, "\\$&")
+    .replaceAll(/[\\`*_{}[\]|~!$^=]/g, "\\$&")
+    .replace(/^(?:[#+-]|\d+(?=[.)]))(?=[.)\s]|$)/, (start) => (/\d/.test(start) ? `${start}\\` : `\\${start}`))
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
     .replaceAll(/@(?=\w)/g, "@\u200b")
     .replaceAll(/#(?=\w)/g, "#\u200b")
     .replaceAll(/:(?=\/\/)/g, ":\u200b")
-    .replaceAll(/\bwww(?=\.)/gi, "$&\u200b")
-    .replaceAll(/\\\((?!\w*:)/g, "(")
-    .replaceAll(/\\\)/g, ")");
+    .replaceAll(/\bwww(?=\.)/gi, "$&\u200b");
 }
 
 /** A sentence with what stands between backticks as code. */

@@ -110,7 +110,7 @@ function resultOf(
     ruleIndex: checks.indexOf(finding.check),
     kind: open ? "open" : "fail",
     level: open ? "none" : levels[finding.severity],
-    message: { text: oneLine(finding.headline) },
+    message: { text: messageText(finding.headline) },
     locations: [
       {
         ...physicalOf(artifacts, finding.subject),
@@ -140,9 +140,17 @@ function resultOf(
 function notificationOf(finding: Finding, checks: readonly string[]) {
   return {
     level: "error",
-    message: { text: oneLine(`${finding.title} on ${finding.subject}: ${finding.headline}`) },
+    message: { text: messageText(`${finding.title} on ${finding.subject}: ${finding.headline}`) },
     associatedRule: { id: oneLine(finding.check), index: checks.indexOf(finding.check) },
   };
+}
+
+/** Text that a viewer takes for neither a placeholder "{0}" nor a link "[text](address)" (SARIF 3.11.5 and 3.11.6). */
+function messageText(raw: string): string {
+  return oneLine(raw)
+    .replaceAll(/\{(?=\d+\})/g, "{{")
+    .replaceAll(/(?<=\{\{\d+)\}/g, "}}")
+    .replaceAll(/\[([^[\]]*)\](?=\()/g, "\\[$1\\]");
 }
 
 /** Ids of the examples that a finding shows: at most 20. */

@@ -1,5 +1,5 @@
 import type { SeriesDetail } from "../../contract/index.ts";
-import { html, trusted, type Markup } from "../html/markup.ts";
+import { html, type Markup } from "../html/markup.ts";
 import { oneLine, shorten } from "../text.ts";
 import type { Scale } from "./scale.ts";
 
@@ -27,28 +27,41 @@ export function drawn(one: Series, points: readonly Point[], index: number, x: S
   const dots = one.style === "dots" || joined.length === 1;
   const marked = dots || (joined.length <= 25 && one.style !== "dashed");
   return html`<g class="${colorOf(index)}"
-    >${!dots && html`${band(joined, x, y)}${line(one, joined, x, y)}`}${[...apart, ...(dots ? joined : [])].map(
+    >${!dots && html`${band(one, joined, x, y)}${line(one, joined, x, y)}`}${[...apart, ...(dots ? joined : [])].map(
       (point) => whisker(point, x, y),
     )}${[...apart, ...(marked ? joined : [])].map((point) => mark(index, x.at(point.x), y.at(point.y), 3.6))}</g
   >`;
 }
 
-function band(points: readonly Point[], x: Scale, y: Scale): Markup | false {
+function band(one: Series, points: readonly Point[], x: Scale, y: Scale): Markup | false {
   const banded = points.filter((point) => point.low !== undefined && point.high !== undefined);
   if (banded.length < 2) return false;
-  const upper = banded.map((point) => `${px(x.at(point.x))},${px(y.at(floor(point.high!, y)))}`);
-  const lower = banded.toReversed().map((point) => `${px(x.at(point.x))},${px(y.at(floor(point.low!, y)))}`);
-  return html`<polygon class="band" points="${[...upper, ...lower].join(" ")}" />`;
+  const along = (end: "low" | "high", at: readonly Point[]) =>
+    at.map((point): Place => [x.at(point.x), y.at(floor(point[end]!, y))]);
+  const upper = stepped(one, along("high", banded));
+  const lower = stepped(one, along("low", banded)).toReversed();
+  return html`<polygon class="band" points="${[...upper, ...lower].map(place).join(" ")}" />`;
 }
 
 function line(one: Series, points: readonly Point[], x: Scale, y: Scale): Markup | false {
   if (points.length < 2) return false;
-  const step = one.style === "step";
-  const path = points.map((point, index) => {
-    const [left, top] = [px(x.at(point.x)), px(y.at(point.y))];
-    return index === 0 ? `M${left},${top}` : step ? `H${left}V${top}` : `L${left},${top}`;
-  });
-  return html`<path class="line ${lineClass(one)}" d="${trusted(path.join(""))}" />`;
+  const places = stepped(
+    one,
+    points.map((point): Place => [x.at(point.x), y.at(point.y)]),
+  );
+  return html`<polyline class="line ${lineClass(one)}" points="${places.map(place).join(" ")}" />`;
+}
+
+type Place = readonly [left: number, top: number];
+
+function place([left, top]: Place): string {
+  return `${px(left)},${px(top)}`;
+}
+
+/** The places of a step line: each value holds until the next. */
+function stepped(one: Series, places: readonly Place[]): readonly Place[] {
+  if (one.style !== "step") return places;
+  return places.flatMap((at, index) => (index === 0 ? [at] : [[at[0], places[index - 1]![1]], at]));
 }
 
 function whisker({ x: at, low, high }: Point, x: Scale, y: Scale): Markup | false {
@@ -93,30 +106,29 @@ export function mark(index: number, left: number, top: number, size: number): Ma
   }
 }
 
-/** Names at the ends of the lines, pushed apart where they would overlap. */
-export function endLabels(
-  drawn: readonly { one: Series; points: readonly Point[] }[],
-  x: Scale,
-  y: Scale,
+const labelGap = 16;
+
+/** Where the names at the ends of the lines stand: pushed apart where they would overlap. */
+export function endPlaces(
+  tops: readonly number[],
   edges: { readonly top: number; readonly bottom: number },
-): Markup {
-  const gap = 16;
-  const labels = drawn
-    .flatMap(({ one, points }, index) => {
-      const last = points.at(-1);
-      return last === undefined ? [] : [{ name: one.name, index, left: x.at(last.x), top: y.at(last.y) }];
-    })
-    .sort((a, b) => a.top - b.top);
-  let floor = edges.top - gap / 2;
-  for (const label of labels) floor = label.top = Math.max(label.top, floor + gap);
-  let ceiling = edges.bottom + gap / 2;
-  for (const label of labels.toReversed()) ceiling = label.top = Math.min(label.top, ceiling - gap);
-  return html`<g aria-hidden="true"
-    >${labels.map(
-      (label) =>
-        html`<text class="end ${colorOf(label.index)}" x="${px(label.left + 10)}" y="${px(label.top + 4)}"
-          >${shorten(oneLine(label.name), labelLimit)}</text
-        >`,
-    )}</g
+): readonly number[] {
+  const order = tops.map((top, index) => ({ top, index })).sort((a, b) => a.top - b.top);
+  let floor = edges.top - labelGap / 2;
+  for (const label of order) floor = label.top = Math.max(label.top, floor + labelGap);
+  let ceiling = edges.bottom + labelGap / 2;
+  for (const label of order.toReversed()) ceiling = label.top = Math.min(label.top, ceiling - labelGap);
+  return order.sort((a, b) => a.index - b.index).map((label) => label.top);
+}
+
+/** Whether names can stand at the ends of the lines: few lines, that do not end in one place. */
+export function endsApart(tops: readonly number[], edges: { readonly top: number; readonly bottom: number }): boolean {
+  const places = endPlaces(tops, edges);
+  return tops.length <= 4 && tops.every((top, index) => Math.abs(places[index]! - top) <= labelGap);
+}
+
+export function endLabel(name: string, index: number, left: number, top: number): Markup {
+  return html`<text class="end ${colorOf(index)}" x="${px(left + 10)}" y="${px(top + 4)}"
+    >${shorten(oneLine(name), labelLimit)}</text
   >`;
 }

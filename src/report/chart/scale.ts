@@ -30,7 +30,7 @@ export function scaleFor(
   const [low, high] = [map(domain[0]), map(domain[1])];
   const ticks = log ? logTicks(domain, options.ticks) : linearTicks(domain, options.ticks);
   const zero = options.zero === true && log && axis.domain === undefined && values.includes(0) ? start : null;
-  const first = zero === null ? start : start + (end - start) * 0.09;
+  const first = zero === null ? start : start + Math.max(44, (end - start) * 0.09);
   return {
     log,
     domain,
@@ -78,7 +78,8 @@ function logTicks([low, high]: readonly [number, number], count: number): readon
   const last = Math.ceil(Math.log10(high));
   const decades = last - first;
   const stride = Math.max(1, Math.ceil(decades / count));
-  const factors = Math.log10(high / low) <= count / 3 ? [1, 2, 5] : [1];
+  const span = Math.log10(high / low);
+  const factors = span < 2.5 && span * 3 <= count * 1.6 ? [1, 2, 5] : [1];
   const ticks: number[] = [];
   for (let exponent = first; exponent <= last; exponent += stride) {
     for (const factor of factors) {

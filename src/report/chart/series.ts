@@ -2,7 +2,19 @@ import type { Axis, SeriesDetail } from "../../contract/index.ts";
 import { formatMeasured, formatNumber } from "../format.ts";
 import { html, type Markup } from "../html/markup.ts";
 import { oneLine, shorten } from "../text.ts";
-import { colorOf, drawn, endLabels, labelLimit, lineClass, mark, px, type Point, type Series } from "./marks.ts";
+import {
+  colorOf,
+  drawn,
+  endLabel,
+  endPlaces,
+  endsApart,
+  labelLimit,
+  lineClass,
+  mark,
+  px,
+  type Point,
+  type Series,
+} from "./marks.ts";
 import { scaleFor, type Scale } from "./scale.ts";
 
 /** Lines with bands, as SVG. Drawn twice, for wide and for narrow pages, so that text keeps its size. */
@@ -19,48 +31,46 @@ interface Layout {
 const maxHits = 60;
 const maxSeries = 12;
 
+const wide: Layout = {
+  name: "wide",
+  width: 720,
+  height: 340,
+  margin: { top: 34, right: 20, bottom: 50, left: 58 },
+  xTicks: 7,
+  yTicks: 5,
+};
+
+const narrow: Layout = {
+  name: "narrow",
+  width: 340,
+  height: 280,
+  margin: { top: 34, right: 14, bottom: 48, left: 50 },
+  xTicks: 4,
+  yTicks: 4,
+};
+
 export function seriesChart(detail: SeriesDetail, id: string): Markup {
   const series = detail.series.slice(0, maxSeries).map((one) => ({ ...one, points: thin(one.points) }));
-  const direct = series.length <= 4;
+  const direct = namesAtEnds(detail, series);
   const longest = Math.max(0, ...series.map((one) => Array.from(shorten(oneLine(one.name), labelLimit)).length));
-  const right = direct ? 20 + longest * 7 : 20;
-  const wide: Layout = {
-    name: "wide",
-    width: 720,
-    height: 340,
-    margin: { top: 34, right, bottom: 50, left: 58 },
-    xTicks: 7,
-    yTicks: 5,
-  };
-  const narrow: Layout = {
-    name: "narrow",
-    width: 340,
-    height: 280,
-    margin: { top: 34, right: 14, bottom: 48, left: 50 },
-    xTicks: 4,
-    yTicks: 4,
-  };
+  const labelled = { ...wide, margin: { ...wide.margin, right: 20 + longest * 7 } };
   const legend = html`<ul class="legend${direct ? " narrow-only" : ""}">
     ${series.map(
       (one, index) =>
         html`<li>
           <svg class="swatch ${colorOf(index)}" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">
             <line class="line ${lineClass(one)}" x1="1" y1="6" x2="27" y2="6" />
-            ${mark(index, 14, 6, 3.4)}</svg
+            ${one.style !== "dashed" && mark(index, 14, 6, 3.4)}</svg
           >${shorten(oneLine(one.name), 60)}
         </li>`,
     )}
   </ul>`;
-  return html`${series.length > 1 && legend}${drawing(detail, series, wide, id, direct)}${drawing(detail, series, narrow, id, false)}`;
+  return html`${series.length > 1 && legend}${drawing(detail, series, direct ? labelled : wide, id, direct)}${drawing(detail, series, narrow, id, false)}`;
 }
 
 function drawing(detail: SeriesDetail, series: readonly Series[], layout: Layout, id: string, direct: boolean): Markup {
   const { width, height, margin } = layout;
-  const all = series.flatMap((one) => one.points);
-  const xs = all.map((point) => point.x);
-  const ys = all.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]);
-  const x = scaleFor(detail.x, xs, margin.left, width - margin.right, { ticks: layout.xTicks, zero: true });
-  const y = scaleFor(detail.y, ys, height - margin.bottom, margin.top, { ticks: layout.yTicks });
+  const { x, y } = scalesOf(detail, series, layout);
   const key = `${id}-${layout.name}`;
   const bottom = height - margin.bottom;
   const plotted = series.map((one) => ({ one, points: one.points.filter((point) => onAxes(point, x, y)) }));
@@ -109,9 +119,50 @@ function drawing(detail: SeriesDetail, series: readonly Series[], layout: Layout
       </text>
     </g>
     <g clip-path="url(#${key}-c)">${plotted.map(({ one, points }, index) => drawn(one, points, index, x, y))}</g>
-    ${direct && endLabels(plotted, x, y, { top: margin.top, bottom })}
+    ${direct && html`<g aria-hidden="true">${endNames(plotted, x, y, { top: margin.top, bottom })}</g>`}
     <g class="hits">${plotted.map(({ one, points }, index) => hits(detail, one, points, index, x, y))}</g>
   </svg>`;
+}
+
+interface Plotted {
+  readonly one: Series;
+  readonly points: readonly Point[];
+}
+
+function endNames(
+  plotted: readonly Plotted[],
+  x: Scale,
+  y: Scale,
+  edges: { readonly top: number; readonly bottom: number },
+): readonly Markup[] {
+  const ends = plotted.map(({ points }) => points.at(-1)!);
+  const tops = endPlaces(
+    ends.map((end) => y.at(end.y)),
+    edges,
+  );
+  return plotted.map(({ one }, index) => endLabel(one.name, index, x.at(ends[index]!.x), tops[index]!));
+}
+
+/** Whether names at the ends of the lines are clear; else the chart has a legend. */
+function namesAtEnds(detail: SeriesDetail, series: readonly Series[]): boolean {
+  const edges = { top: wide.margin.top, bottom: wide.height - wide.margin.bottom };
+  const { x, y } = scalesOf(detail, series, wide);
+  const ends = series.map((one) => one.points.filter((point) => onAxes(point, x, y)).at(-1));
+  if (ends.some((end) => end === undefined)) return false;
+  return endsApart(
+    ends.map((end) => y.at(end!.y)),
+    edges,
+  );
+}
+
+function scalesOf(detail: SeriesDetail, series: readonly Series[], { width, height, margin, xTicks, yTicks }: Layout) {
+  const all = series.flatMap((one) => one.points);
+  const xs = all.map((point) => point.x);
+  const ys = all.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]);
+  return {
+    x: scaleFor(detail.x, xs, margin.left, width - margin.right, { ticks: xTicks, zero: true }),
+    y: scaleFor(detail.y, ys, height - margin.bottom, margin.top, { ticks: yTicks }),
+  };
 }
 
 /** Invisible marks that carry the values: as native titles, and for the page's script. */

@@ -63,7 +63,7 @@ export function runSection(report: Report): Markup {
   return html`<section id="run" aria-labelledby="run-h">
     <h2 id="run-h">Run it again</h2>
     <p class="lead">
-      The same plan, seed and files give the same evidence, whatever the batch size or the number of threads.
+      What is needed to run this audit again: the files by their fingerprints above, and this plan with its seed.
     </p>
     ${grid(
       "Subjects of the plan",

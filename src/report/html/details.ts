@@ -1,6 +1,6 @@
 import type { Detail, DiffDetail, ImagesDetail, SeriesDetail, TableDetail, TextDetail } from "../../contract/index.ts";
 import { pointsOffAxes, seriesChart, seriesNumbers } from "../chart/series.ts";
-import { plural } from "../format.ts";
+import { isInterval, plural } from "../format.ts";
 import { oneLine, shorten, visible } from "../text.ts";
 import { html, type Markup } from "./markup.ts";
 import { valueCell } from "./measures.ts";
@@ -38,10 +38,12 @@ function table(detail: TableDetail, id: string): Markup {
     ({ key, unit }) =>
       unit !== undefined || (rows.length > 0 && rows.every((row) => typeof cellOf(row, key) !== "string")),
   );
+  // Many intervals in a row: they stand under their values, not beside them.
+  const dense = detail.columns.filter(({ key }) => rows.some((row) => isInterval(cellOf(row, key)))).length > 2;
   const marked = new Set(detail.highlight ?? []);
   const body = html`<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-h">
     <span id="${id}-h" class="sr">Table: ${oneLine(detail.caption)}</span>
-    <table>
+    <table${dense && html` class="dense"`}>
       <thead>
         <tr>
           ${detail.columns.map(
@@ -147,6 +149,7 @@ function changed(from: string, to: string): readonly [Markup, Markup] {
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
   let tail = 0;
   while (tail < a.length - head && tail < b.length - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  if (head + tail === 0) return [html`${from}`, html`${to}`];
   const part = (words: readonly string[]) =>
     html`${words.slice(0, head).join("")}<mark>${words.slice(head, words.length - tail).join("")}</mark>${words.slice(words.length - tail).join("")}`;
   return [part(a), part(b)];

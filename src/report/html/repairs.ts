@@ -15,10 +15,7 @@ export function repairSection(report: Report): Markup | false {
       <header class="section-head">
         <p class="eyebrow">Before and after</p>
         <h2 id="repairs-h">Repairs</h2>
-        <p class="lead">
-          What was repaired, what it bought, and what it cost. The repaired model went through the same checks with the
-          same budget.
-        </p>
+        <p class="lead">What was repaired, what it bought, and what it cost.</p>
       </header>
       ${report.repairs.map((repair, index) => repairArticle(report, repair, `repair-${index + 1}`))}
     </section>`

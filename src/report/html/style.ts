@@ -15,7 +15,7 @@ const base = `
 @media (prefers-color-scheme: dark) { :root { ${dark} } }
 *, *::before, *::after { box-sizing: border-box; }
 html { scroll-behavior: smooth; scroll-padding-top: 1.5rem; -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--bg); color: var(--ink); font: 16px/1.6 Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+body { margin: 0; background: var(--bg); color: var(--ink); font: 16px/1.6 Inter, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; font-variant-ligatures: no-contextual; overflow-wrap: anywhere; }
 h1, h2, h3, h4, p, ul, ol, dl, dd, figure { margin: 0; padding: 0; }
 ul { list-style: none; }
 h1, h2, h3 { line-height: 1.2; letter-spacing: -0.015em; font-weight: 650; text-wrap: balance; }
@@ -111,7 +111,8 @@ const findings = `
 .note { color: var(--muted); font-size: 0.85rem; margin-top: 0.5rem; }
 .scroll { overflow: auto; max-height: 30rem; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; line-height: 1.45; }
-th, td { text-align: left; vertical-align: top; padding: 0.45rem 1.1rem 0.45rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+th, td { text-align: left; vertical-align: top; padding: 0.45rem 1.1rem 0.45rem 0; border-bottom: 1px solid var(--line); }
+td:not(.n) { min-width: 6.5rem; overflow-wrap: anywhere; } th { overflow-wrap: break-word; } .dense .range { display: block; }
 th:last-child, td:last-child { padding-right: 0.35rem; }
 thead th { position: sticky; top: 0; background: var(--surface); color: var(--muted); font-weight: 550; font-size: 0.83rem; vertical-align: bottom; box-shadow: inset 0 -1px var(--line); border-bottom: 0; }
 section#run thead th { background: var(--bg); }
@@ -135,6 +136,7 @@ td { max-width: 26rem; }
 .diff-row del, .diff-row ins, .pre { white-space: pre-wrap; }
 del { color: var(--del); text-decoration-thickness: 1px; } ins { color: var(--ins); text-decoration: none; font-weight: 600; }
 del:has(mark), ins:has(mark) { color: inherit; text-decoration: none; font-weight: 400; }
+dd:has(mark) del, dd:has(mark) ins { display: block; } dd:has(mark) .arrow { display: none; } dd:has(mark) ins { margin-top: 0.2rem; }
 mark { background: var(--mark); color: inherit; border-radius: 2px; padding: 0 0.1em; } del mark { text-decoration: line-through; text-decoration-thickness: 1px; } ins mark { font-weight: 600; }
 .prose p { max-width: 44rem; color: var(--soft); } .prose p + p { margin-top: 0.6rem; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); gap: 1.75rem 3rem; margin-top: 2rem; }
@@ -189,7 +191,7 @@ const media = `
   @page { margin: 16mm 15mm; }
   body { font-size: 10.5pt; } nav, .skip, .tip { display: none; } .page { display: block; max-width: none; padding: 0; } main > section { margin-top: 2rem; }
   .scroll { max-height: none; overflow: visible; } thead th { position: static; } .numbers { display: none; }
-  .finding, .repair { padding: 1rem 1.25rem; } .card, .detail.series, .pictures .row, .diff-row, .measures > div, .first li, tr, .threat, .advice, .subject { break-inside: avoid; } h2, h3, h4, figcaption, .section-head, .finding > header { break-after: avoid; }
+  .finding, .repair { padding: 1rem 1.25rem; } .card, .detail.series, .pictures .row, .diff-row, .measures > div, .first li, tr, .threat, .advice, .subject { break-inside: avoid; } h2, h3, h4, figcaption, .section-head, .finding > header { break-after: avoid; } .section-head, .finding > header, .followup, .compare tr { break-inside: avoid; }
   .cards { grid-template-columns: repeat(3, 1fr); } a { color: inherit; } .chart.wide { display: block; max-width: 38rem; } .chart.narrow { display: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }`;
