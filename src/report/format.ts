@@ -81,7 +81,7 @@ function percent(value: number): string {
   if (size === 0 || size === 100) return String(value === 0 ? 0 : value);
   if (size < 0.1) return significant(value, 2);
   if (size < 99.95 || size > 100) return group(value.toFixed(1));
-  return value.toFixed(Math.min(6, Math.ceil(-Math.log10(100 - size)) + 1));
+  return value.toFixed(Math.min(6, Math.ceil(-Math.log10(100 - size) - 1e-6)));
 }
 
 function significant(value: number, count: number): string {

@@ -42,19 +42,28 @@ export function renderTerminal(report: Report, options: TerminalOptions = {}): s
     paint("bold", fit(oneLine(report.title), width).trimEnd()),
     ...wrap(verdictSentence(report), width),
     ...risks.flatMap((risk) => riskLines(findingsOf(report, risk), riskWords[risk], columns, width, paint)),
-    ...(held ? ["", paint("dim", "held: the attacks tried found nothing at this budget; this is not a proof")] : []),
+    ...(held
+      ? [
+          "",
+          ...wrap("held: the attacks tried found nothing at this budget; this is not a proof", width).map((line) =>
+            paint("dim", line),
+          ),
+        ]
+      : []),
     ...repairLines(report, width, paint),
     ...warningLines(report, width, paint),
     ...actionLines(report, width, paint),
     "",
-    paint(
-      "dim",
-      `${formatDuration(report.totals.seconds)}, ${formatNumber(report.totals.queries, "count")} queries, ${formatNumber(report.totals.gradients, "count")} gradients, seed ${report.plan.seed}`,
-    ),
+    ...wrap(totalsOf(report), width).map((line) => paint("dim", line)),
     ...(options.reportPath === undefined ? [] : [`Report: ${paint("bold", oneLine(options.reportPath))}`]),
     "",
   ];
   return lines.join("\n");
+}
+
+function totalsOf({ totals, plan }: Report): string {
+  const { seconds, queries, gradients } = totals;
+  return `${formatDuration(seconds)}, ${formatNumber(queries, "count")} queries, ${formatNumber(gradients, "count")} gradients, seed ${plan.seed}`;
 }
 
 interface Columns {
@@ -114,7 +123,10 @@ function warningLines(report: Report, width: number, paint: Paint): readonly str
 function actionLines(report: Report, width: number, paint: Paint): readonly string[] {
   const actions = firstActions(report, 3);
   if (actions.length === 0)
-    return ["", "No check failed at this budget. That is not a proof: see “How to read this” in the report."];
+    return [
+      "",
+      ...wrap("No check failed at this budget. That is not a proof: see “How to read this” in the report.", width),
+    ];
   return [
     "",
     paint("bold", "What to do first"),

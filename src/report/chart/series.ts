@@ -181,8 +181,9 @@ function hits(detail: SeriesDetail, one: Series, points: readonly Point[], index
   )}`;
 }
 
-function pointText(detail: SeriesDetail, point: Point): string {
-  return `${formatNumber(point.y, detail.y.unit)}${point.low !== undefined && point.high !== undefined ? ` (${formatNumber(point.low, detail.y.unit)} to ${formatNumber(point.high, detail.y.unit)})` : ""} at ${formatNumber(point.x, detail.x.unit)}`;
+function pointText(detail: SeriesDetail, { x, y, low, high }: Point): string {
+  const value = low === undefined || high === undefined ? y : { value: y, low, high };
+  return `${formatMeasured(value, detail.y.unit)} at ${formatNumber(x, detail.x.unit)}`;
 }
 
 function describe(detail: SeriesDetail, series: readonly Series[]): string {
