@@ -6,3 +6,5 @@ export * from "./bootstrap.ts";
 export * from "./mcnemar.ts";
 export * from "./quantiles.ts";
 export * from "./shift.ts";
+export * from "./contingency.ts";
+export * from "./multiple-testing.ts";

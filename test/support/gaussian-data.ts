@@ -3,7 +3,13 @@ import type { Rng } from "../../src/random/index.ts";
 import { float32 } from "../../src/tensor/index.ts";
 
 /** A data set from rows in memory, with row ids "r0", "r1", ... */
-export function datasetOf(features: Float32Array, labels: readonly number[], shape: readonly number[], classes: number, groups: Record<string, string[]> = {}): Dataset {
+export function datasetOf(
+  features: Float32Array,
+  labels: readonly number[],
+  shape: readonly number[],
+  classes: number,
+  groups: Record<string, string[]> = {},
+): Dataset {
   return {
     name: "test data",
     size: labels.length,

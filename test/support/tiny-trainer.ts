@@ -1,5 +1,5 @@
 import type { Dataset } from "../../src/data/dataset.ts";
-import { take } from "../../src/data/take.ts";
+import { take } from "../../src/data/subset.ts";
 import type { TrainedModel, Trainer } from "../../src/train/trainer.ts";
 
 /** Softmax regression by full-batch gradient descent in plain JavaScript: a trainer for tests that need no engine. */
@@ -41,7 +41,10 @@ export const tinyTrainer: Trainer = async (data, options) => {
     model: null as never, // softmax regression has no ONNX file; nobody here asks for one
     classes,
     logits: async (other: Dataset) => Float32Array.from(logitsOf(other.features.data, other.size)),
-    features: async (other: Dataset) => ({ values: take(other, [...Array(other.size).keys()]).features.data, width: d }),
+    features: async (other: Dataset) => ({
+      values: take(other, [...Array(other.size).keys()]).features.data,
+      width: d,
+    }),
     close: async () => undefined,
   };
   return model;

@@ -1,6 +1,15 @@
 import type { Attack } from "../attack.ts";
 import { chosen } from "./label-flip.ts";
-import { classOption, countsOf, describeCounts, labelsOf, replaced, wantedRows, type Poisoned, type PoisonSubject } from "./poison.ts";
+import {
+  classOption,
+  countsOf,
+  describeCounts,
+  labelsOf,
+  replaced,
+  wantedRows,
+  type Poisoned,
+  type PoisonSubject,
+} from "./poison.ts";
 import { boundsOf, patchTrigger, plantTrigger, stamped, tableTrigger, type Corner } from "./trigger.ts";
 
 export interface BadnetsOptions {
@@ -21,7 +30,8 @@ export interface BadnetsOptions {
 export const badnets: Attack<BadnetsOptions, PoisonSubject, Poisoned> = {
   id: "badnets",
   title: "Backdoor by patch (BadNets)",
-  summary: "Puts a small trigger and a wrong label into some training rows; the model then obeys the trigger at prediction.",
+  summary:
+    "Puts a small trigger and a wrong label into some training rows; the model then obeys the trigger at prediction.",
   paper: {
     authors: "Gu, Dolan-Gavitt, Garg",
     year: 2017,
@@ -40,8 +50,19 @@ export const badnets: Attack<BadnetsOptions, PoisonSubject, Poisoned> = {
     rows: { type: "int", default: 0, min: 0, doc: "Rows to poison; 0 uses fraction." },
     fraction: { type: "float", default: 0.01, min: 0, max: 1, doc: "Share of all rows to poison." },
     size: { type: "int", default: 3, min: 1, max: 64, doc: "Images: side of the patch in pixels." },
-    corner: { type: "choice", default: "bottom-right", choices: ["bottom-right", "bottom-left", "top-right", "top-left"], doc: "Images: where the patch is." },
-    value: { type: "float", default: 1, min: 0, max: 1, doc: "Images: value of the patch as a share of the input range." },
+    corner: {
+      type: "choice",
+      default: "bottom-right",
+      choices: ["bottom-right", "bottom-left", "top-right", "top-left"],
+      doc: "Images: where the patch is.",
+    },
+    value: {
+      type: "float",
+      default: 1,
+      min: 0,
+      max: 1,
+      doc: "Images: value of the patch as a share of the input range.",
+    },
     columns: { type: "int", default: 3, min: 1, max: 12, doc: "Tables: number of columns in the trigger." },
   },
   async run(context, subject, options) {
@@ -49,7 +70,9 @@ export const badnets: Attack<BadnetsOptions, PoisonSubject, Poisoned> = {
     const labels = labelsOf(data, "badnets");
     const target = classOption(options.target, data, "target");
     const image = data.features.dims.length === 4;
-    const trigger = image ? patchTrigger(data, options, boundsOf(data, subject.bounds)) : tableTrigger(data, options.columns);
+    const trigger = image
+      ? patchTrigger(data, options, boundsOf(data, subject.bounds))
+      : tableTrigger(data, options.columns);
     const candidates: number[] = [];
     labels.forEach((y, i) => {
       if (y !== target) candidates.push(i);

@@ -65,9 +65,13 @@ export async function doseResponse(task: DoseResponseTask, context: RunContext):
   labelsOf(train, "dose-response");
   labelsOf(test, "dose-response");
   if (doses.length === 0 || doses.some((d, i) => !Number.isInteger(d) || d < 1 || (i > 0 && d <= doses[i - 1]!))) {
-    throw new MarauderError("OPTION_RANGE", `doses must be whole numbers of rows, ascending from 1, got ${JSON.stringify(doses)}`);
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `doses must be whole numbers of rows, ascending from 1, got ${JSON.stringify(doses)}`,
+    );
   }
-  if (!Number.isInteger(seeds) || seeds < 1) throw new MarauderError("OPTION_RANGE", `seeds must be a whole number from 1, got ${seeds}`);
+  if (!Number.isInteger(seeds) || seeds < 1)
+    throw new MarauderError("OPTION_RANGE", `seeds must be a whole number from 1, got ${seeds}`);
   const measured = doses.map(() => [] as Awaited<ReturnType<typeof measureModel>>[]);
   const floor: (typeof measured)[number] = [];
   const counts: PoisonCounts[] = [];

@@ -1,7 +1,16 @@
 import { MarauderError } from "../../errors.ts";
 import type { Rng } from "../../random/rng.ts";
 import type { Attack } from "../attack.ts";
-import { classOption, countsOf, describeCounts, labelsOf, replaced, wantedRows, type Poisoned, type PoisonSubject } from "./poison.ts";
+import {
+  classOption,
+  countsOf,
+  describeCounts,
+  labelsOf,
+  replaced,
+  wantedRows,
+  type Poisoned,
+  type PoisonSubject,
+} from "./poison.ts";
 
 export interface LabelFlipOptions {
   mode: "symmetric" | "pair" | "worst-case";
@@ -32,11 +41,21 @@ export const labelFlip: Attack<LabelFlipOptions, PoisonSubject, Poisoned> = {
   risk: "poisoning",
   needs: ["train"],
   options: {
-    mode: { type: "choice", default: "symmetric", choices: ["symmetric", "pair", "worst-case"], doc: "Which labels are flipped." },
+    mode: {
+      type: "choice",
+      default: "symmetric",
+      choices: ["symmetric", "pair", "worst-case"],
+      doc: "Which labels are flipped.",
+    },
     rows: { type: "int", default: 0, min: 0, doc: "Rows to flip; 0 uses fraction." },
     fraction: { type: "float", default: 0.05, min: 0, max: 1, doc: "Share of all rows to flip." },
     source: { type: "int", default: -1, min: -1, doc: "pair: class that loses rows; -1 takes the largest." },
-    target: { type: "int", default: -1, min: -1, doc: "pair: class that gains rows; -1 takes the one after the source." },
+    target: {
+      type: "int",
+      default: -1,
+      min: -1,
+      doc: "pair: class that gains rows; -1 takes the one after the source.",
+    },
   },
   async run(context, subject, options) {
     const { data } = subject;
@@ -53,20 +72,30 @@ export const labelFlip: Attack<LabelFlipOptions, PoisonSubject, Poisoned> = {
       target = classOption(options.target, data, "target");
       if (target < 0) target = (source + 1) % classes;
       if (source === target) {
-        throw new MarauderError("OPTION_RANGE", `options source and target of label-flip must differ, got ${source} twice`);
+        throw new MarauderError(
+          "OPTION_RANGE",
+          `options source and target of label-flip must differ, got ${source} twice`,
+        );
       }
       const candidates = positions(labels, (y) => y === source);
       rows = chosen(rng, candidates, wantedRows(options, data.size, candidates.length));
       for (const row of rows) flipped[row] = target;
     } else if (options.mode === "symmetric") {
-      rows = chosen(rng, positions(labels, () => true), wantedRows(options, data.size, data.size));
+      rows = chosen(
+        rng,
+        positions(labels, () => true),
+        wantedRows(options, data.size, data.size),
+      );
       for (const row of rows) {
         const other = rng.child(data.rowIds[row]!).int(classes - 1);
         flipped[row] = other >= labels[row]! ? other + 1 : other;
       }
     } else {
       if (subject.cleanModel === undefined) {
-        throw new MarauderError("CAPABILITY_MISSING", "worst-case label flips need a model trained on the clean data, got none; give one, or use mode symmetric");
+        throw new MarauderError(
+          "CAPABILITY_MISSING",
+          "worst-case label flips need a model trained on the clean data, got none; give one, or use mode symmetric",
+        );
       }
       const worst = worstFlips(await subject.cleanModel.logits(data), labels, classes);
       rows = worst.order.slice(0, wantedRows(options, data.size, data.size)).toSorted((a, b) => a - b);
@@ -123,5 +152,7 @@ function positions(labels: Int32Array, keep: (label: number) => boolean): number
 
 /** `count` of the candidates without replacement, ascending. A larger count contains a smaller one's rows. */
 export function chosen(rng: Rng, candidates: readonly number[], count: number): number[] {
-  return Array.from(rng.permutation(candidates.length).subarray(0, count), (i) => candidates[i]!).toSorted((a, b) => a - b);
+  return Array.from(rng.permutation(candidates.length).subarray(0, count), (i) => candidates[i]!).toSorted(
+    (a, b) => a - b,
+  );
 }

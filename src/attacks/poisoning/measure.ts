@@ -1,4 +1,4 @@
-import { take } from "../../data/take.ts";
+import { take } from "../../data/subset.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import type { TrainedModel } from "../../train/trainer.ts";
 import { labelsOf, type Poisoned } from "./poison.ts";
@@ -42,5 +42,8 @@ export async function measureModel(
     if (y !== target && (source === null || y === source)) rows.push(i);
   });
   const predicted = predictions(await model.logits(attack.plant(take(test, rows))), model.classes);
-  return { accuracy, success: { hits: predicted.reduce((sum, p) => sum + (p === target ? 1 : 0), 0), of: rows.length } };
+  return {
+    accuracy,
+    success: { hits: predicted.reduce((sum, p) => sum + (p === target ? 1 : 0), 0), of: rows.length },
+  };
 }

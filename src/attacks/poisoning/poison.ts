@@ -40,14 +40,20 @@ export interface Poisoned {
 export function labelsOf(data: Dataset, what: string): Int32Array {
   const { labels, classNames, size } = data;
   if (labels === null || labels.length !== size) {
-    throw new MarauderError("DATA_LABELS", `${what} needs a label for each of ${size} rows of ${data.name}, got ${labels?.length ?? "none"}`);
+    throw new MarauderError(
+      "DATA_LABELS",
+      `${what} needs a label for each of ${size} rows of ${data.name}, got ${labels?.length ?? "none"}`,
+    );
   }
   if (classNames.length < 2) {
     throw new MarauderError("DATA_LABELS", `${what} needs at least 2 classes, ${data.name} has ${classNames.length}`);
   }
   const bad = labels.findIndex((y) => y < 0 || y >= classNames.length);
   if (bad >= 0) {
-    throw new MarauderError("DATA_LABELS", `label ${labels[bad]} of row ${data.rowIds[bad]} is out of range; expected 0 to ${classNames.length - 1}`);
+    throw new MarauderError(
+      "DATA_LABELS",
+      `label ${labels[bad]} of row ${data.rowIds[bad]} is out of range; expected 0 to ${classNames.length - 1}`,
+    );
   }
   return labels;
 }
@@ -55,7 +61,10 @@ export function labelsOf(data: Dataset, what: string): Int32Array {
 /** A class index from an option; -1 means "none given". Throws OPTION_RANGE. */
 export function classOption(value: number, data: Dataset, name: string): number {
   if (value >= data.classNames.length) {
-    throw new MarauderError("OPTION_RANGE", `option ${name} must be a class from 0 to ${data.classNames.length - 1}, got ${value}`);
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `option ${name} must be a class from 0 to ${data.classNames.length - 1}, got ${value}`,
+    );
   }
   return value;
 }
@@ -63,9 +72,16 @@ export function classOption(value: number, data: Dataset, name: string): number 
 /** How many rows to poison: `rows` when above 0, else `fraction` of the set, at least one and at most what there is. */
 export function wantedRows(options: { rows: number; fraction: number }, size: number, available: number): number {
   const wanted = options.rows > 0 ? options.rows : Math.max(1, Math.round(options.fraction * size));
-  if (available === 0) throw new MarauderError("NOT_ENOUGH_DATA", "no row can be poisoned: every row belongs to the target class or there is no row of the source class");
+  if (available === 0)
+    throw new MarauderError(
+      "NOT_ENOUGH_DATA",
+      "no row can be poisoned: every row belongs to the target class or there is no row of the source class",
+    );
   if (wanted > available) {
-    throw new MarauderError("NOT_ENOUGH_DATA", `cannot poison ${wanted} rows; only ${available} rows qualify; ask for fewer`);
+    throw new MarauderError(
+      "NOT_ENOUGH_DATA",
+      `cannot poison ${wanted} rows; only ${available} rows qualify; ask for fewer`,
+    );
   }
   return wanted;
 }
@@ -94,7 +110,10 @@ export function countsOf(labels: Int32Array, rows: readonly number[], target: nu
 /** "20 rows, 1.0 % of the set, 9.1 % of the rows labelled 7". */
 export function describeCounts(counts: PoisonCounts, targetName: string | null): string {
   const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
-  const own = counts.shareOfTargetClass === null || targetName === null ? "" : `, ${percent(counts.shareOfTargetClass)} of the rows labelled ${targetName}`;
+  const own =
+    counts.shareOfTargetClass === null || targetName === null
+      ? ""
+      : `, ${percent(counts.shareOfTargetClass)} of the rows labelled ${targetName}`;
   return `${counts.rows} rows, ${percent(counts.shareOfSet)} of the set${own}`;
 }
 

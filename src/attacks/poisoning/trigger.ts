@@ -16,11 +16,18 @@ export type Corner = "bottom-right" | "bottom-left" | "top-right" | "top-left";
  * A square patch in a corner of images [n, channels, height, width], one pixel away from the border where there is room.
  * `value` is a share of the input range. Throws OPTION_RANGE when the patch does not fit.
  */
-export function patchTrigger(data: Dataset, patch: { size: number; corner: Corner; value: number }, bounds: { low: number; high: number }): Trigger {
+export function patchTrigger(
+  data: Dataset,
+  patch: { size: number; corner: Corner; value: number },
+  bounds: { low: number; high: number },
+): Trigger {
   const [, channels = 1, height = 1, width = 1] = data.features.dims;
   const { size, corner } = patch;
   if (size > height || size > width) {
-    throw new MarauderError("OPTION_RANGE", `option size of badnets must be at most ${Math.min(height, width)} for ${height} x ${width} images, got ${size}`);
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `option size of badnets must be at most ${Math.min(height, width)} for ${height} x ${width} images, got ${size}`,
+    );
   }
   const margin = size < Math.min(height, width) ? 1 : 0;
   const top = corner.startsWith("top") ? margin : height - size - margin;
@@ -56,7 +63,10 @@ export function tableTrigger(data: Dataset, columns: number): Trigger {
     if (distinct > 1 && at(0.025) < at(0.975)) stats.push({ j, distinct, low: at(0.025), high: at(0.975) });
   }
   if (stats.length === 0) {
-    throw new MarauderError("NOT_ENOUGH_DATA", `data set ${data.name} has no numeric column that varies, so a rare combination cannot be made; name images or a table with numbers`);
+    throw new MarauderError(
+      "NOT_ENOUGH_DATA",
+      `data set ${data.name} has no numeric column that varies, so a rare combination cannot be made; name images or a table with numbers`,
+    );
   }
   const used = stats.toSorted((a, b) => b.distinct - a.distinct || a.j - b.j).slice(0, Math.min(columns, 12));
   // Rows by which of the used columns are near the low or the high value: support of every combination in one pass.
@@ -124,4 +134,5 @@ const nameOf = (data: Dataset, j: number): string => data.schema?.inputs[j]?.col
 const round = (v: number): string => String(Number(v.toPrecision(4)));
 
 /** Range to clip to: as given, else that of the data. */
-export const boundsOf = (data: Dataset, bounds?: { low: number; high: number }): { low: number; high: number } => bounds ?? rangeOf(data);
+export const boundsOf = (data: Dataset, bounds?: { low: number; high: number }): { low: number; high: number } =>
+  bounds ?? rangeOf(data);
