@@ -61,7 +61,7 @@ describe("false alarms on clean data", () => {
         context(rng.child("detect")),
         suspectsOf(rng, shape, withReference),
         {
-          ...defaultsOf(detector.options),
+          ...defaultsOf<object>(detector.options as never),
           alpha,
           shuffles: 199,
         } as never,
