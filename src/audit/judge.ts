@@ -5,7 +5,12 @@ import type { Check, Judgement } from "./check.ts";
  * Evidence to findings, with no engine and no files. Every check is asked about every subject whose plan includes its
  * risk; a check that throws becomes an error finding, and one without evidence says why there is none.
  */
-export function judge(record: RunRecord, evidence: readonly EvidenceBase[], checks: readonly Check[], kindsOf: KindsOf): Finding[] {
+export function judge(
+  record: RunRecord,
+  evidence: readonly EvidenceBase[],
+  checks: readonly Check[],
+  kindsOf: KindsOf,
+): Finding[] {
   const findings: Finding[] = [];
   for (const subject of record.plan.subjects) {
     const own = evidence.filter((e) => e.subject === subject.id);
@@ -72,7 +77,9 @@ export function compareRepairs(record: RunRecord, findings: readonly Finding[]):
     const comparable = (subject: string): { key: string; measure: Finding["measures"][number] }[] =>
       findings
         .filter((f) => f.subject === subject)
-        .flatMap((f) => f.measures.filter((m) => m.better !== undefined).map((m) => ({ key: `${f.check}|${m.name}`, measure: m })));
+        .flatMap((f) =>
+          f.measures.filter((m) => m.better !== undefined).map((m) => ({ key: `${f.check}|${m.name}`, measure: m })),
+        );
     const after = new Map(comparable(repair.after).map(({ key, measure }) => [key, measure]));
     const seen = new Set<string>();
     const rows = comparable(repair.before).flatMap(({ key, measure }) => {
@@ -80,14 +87,20 @@ export function compareRepairs(record: RunRecord, findings: readonly Finding[]):
       // Two checks may report the same quantity (clean accuracy): once is enough.
       if (other === undefined || seen.has(measure.name)) return [];
       seen.add(measure.name);
-      return [{ name: measure.name, unit: measure.unit, better: measure.better!, before: measure.value, after: other.value }];
+      return [
+        { name: measure.name, unit: measure.unit, better: measure.better!, before: measure.value, after: other.value },
+      ];
     });
     return { ...repair, rows };
   });
 }
 
 /** Puts a report together: the single truth that page, SARIF, Markdown and terminal render. */
-export function assembleReport(record: RunRecord, evidence: readonly EvidenceBase[], findings: readonly Finding[]): Report {
+export function assembleReport(
+  record: RunRecord,
+  evidence: readonly EvidenceBase[],
+  findings: readonly Finding[],
+): Report {
   const sum = (of: (e: EvidenceBase) => number): number => evidence.reduce((total, e) => total + of(e), 0);
   return {
     schema: 1,

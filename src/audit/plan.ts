@@ -28,6 +28,7 @@ const subject = z.strictObject({
   members: z.string().optional(),
   nonMembers: z.string().optional(),
   train: z.string().optional(),
+  triggered: z.strictObject({ data: z.string(), target: z.number().int().nonnegative() }).optional(),
   arch: z.enum(["logistic", "mlp", "cnn"]).optional(),
   risks: z.array(risk).optional(),
   samples: z.number().int().positive().optional(),
@@ -48,9 +49,7 @@ const schema = z.strictObject({
       }),
     )
     .default([]),
-  repairs: z
-    .array(z.strictObject({ id, title: z.string(), what: z.string(), before: id, after: id }))
-    .default([]),
+  repairs: z.array(z.strictObject({ id, title: z.string(), what: z.string(), before: id, after: id })).default([]),
 });
 
 /** Checks a plan that was made in code. Throws PLAN_INVALID with the path of each fault. */
@@ -80,7 +79,9 @@ export function parsePlan(text: string, where: string): Plan {
     const faults = result.error.issues.map((issue) => {
       // The deepest node that exists on the way to the fault: a missing key has no place of its own.
       for (let depth = issue.path.length; depth >= 0; depth--) {
-        const node = document.getIn(issue.path.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+        const node = document.getIn(issue.path.slice(0, depth), true) as
+          | { range?: [number, number, number] }
+          | undefined;
         if (node?.range) {
           const { line, col } = lines.linePos(node.range[0]);
           return `line ${line} column ${col}, ${issue.path.join(".") || "(top)"}: ${issue.message}`;
@@ -104,11 +105,20 @@ function checkReferences(plan: Plan, where: string): void {
   const known = new Set(ids);
   const named = [
     ...plan.probes.flatMap((p, i) => (p.subjects ?? []).map((s) => [`probes.${i}.subjects`, s] as const)),
-    ...plan.repairs.flatMap((r, i) => [[`repairs.${i}.before`, r.before], [`repairs.${i}.after`, r.after]] as const),
+    ...plan.repairs.flatMap(
+      (r, i) =>
+        [
+          [`repairs.${i}.before`, r.before],
+          [`repairs.${i}.after`, r.after],
+        ] as const,
+    ),
   ];
   for (const [path, name] of named) {
     if (!known.has(name)) {
-      throw new MarauderError("PLAN_INVALID", `${where}: ${path} names the subject ${name}; expected one of ${ids.join(", ")}`);
+      throw new MarauderError(
+        "PLAN_INVALID",
+        `${where}: ${path} names the subject ${name}; expected one of ${ids.join(", ")}`,
+      );
     }
   }
 }

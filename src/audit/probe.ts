@@ -19,6 +19,8 @@ export interface AuditSubject {
   readonly arch: Arch;
   readonly members: Dataset | null;
   readonly nonMembers: Dataset | null;
+  /** Test rows that carry a known trigger, with their true labels, and the class that it aims at. */
+  readonly triggered: { readonly data: Dataset; readonly target: number } | null;
   readonly trainer: Trainer;
 }
 
@@ -36,6 +38,6 @@ export interface Probe<O, Result extends { readonly kind: string }> {
   /** Overrides of the defaults under --quick. */
   readonly quick: Partial<O>;
   /** Null when it applies, else the reason why not, for a person to read ("needs --train"). */
-  applies(subject: AuditSubject): string | null;
+  applies(subject: AuditSubject, options: O): string | null;
   run(context: RunContext, subject: AuditSubject, options: O): Promise<Result>;
 }

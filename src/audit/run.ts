@@ -19,7 +19,12 @@ export interface OpenSubject {
 
 export interface RunListener {
   /** A probe begins, is taken from disk, or ends. */
-  probe?(event: { subject: string; probe: string; state: "start" | "reused" | "done" | "failed" | "skipped"; note?: string }): void;
+  probe?(event: {
+    subject: string;
+    probe: string;
+    state: "start" | "reused" | "done" | "failed" | "skipped";
+    note?: string;
+  }): void;
   step?(event: { subject: string; probe: string; done: number; of: number; note?: string }): void;
 }
 
@@ -58,7 +63,7 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
       for (const { probe, options } of chosenProbes(plan, planned.id, settings.probes)) {
         if (planned.risks !== undefined && !planned.risks.includes(probe.risk)) continue;
         const event = { subject: planned.id, probe: probe.id };
-        const why = probe.applies(opened.subject);
+        const why = probe.applies(opened.subject, options);
         if (why !== null) {
           skipped.push({ ...event, why });
           listener?.probe?.({ ...event, state: "skipped", note: why });
@@ -83,21 +88,39 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
 }
 
 /** The probes that a plan asks for on a subject: those that it lists, or all with their defaults. */
-function chosenProbes(plan: Plan, subject: string, probes: readonly AnyProbe[]): { probe: AnyProbe; options: Record<string, unknown> }[] {
+function chosenProbes(
+  plan: Plan,
+  subject: string,
+  probes: readonly AnyProbe[],
+): { probe: AnyProbe; options: Record<string, unknown> }[] {
   const listed: readonly PlanProbe[] = plan.probes.length > 0 ? plan.probes : probes.map((p) => ({ probe: p.id }));
   return listed
     .filter((p) => p.subjects === undefined || p.subjects.includes(subject))
     .map((p) => {
       const probe = probes.find((known) => known.id === p.probe);
       if (probe === undefined) {
-        throw new MarauderError("UNKNOWN_ID", `no probe has the id ${p.probe}; expected one of ${probes.map((k) => k.id).join(", ")}`);
+        throw new MarauderError(
+          "UNKNOWN_ID",
+          `no probe has the id ${p.probe}; expected one of ${probes.map((k) => k.id).join(", ")}`,
+        );
       }
-      const given = { ...(plan.quick ? (probe.quick as Record<string, unknown>) : {}), ...p.options };
+      // The plan's `samples` is for whatever has an option of that name; an explicit option of the probe wins.
+      const samples = plan.subjects.find((s) => s.id === subject)?.samples;
+      const given = {
+        ...(plan.quick ? (probe.quick as Record<string, unknown>) : {}),
+        ...(samples !== undefined && Object.hasOwn(probe.options, "samples") ? { samples } : {}),
+        ...p.options,
+      };
       return { probe, options: resolveOptions<Record<string, unknown>>(probe.options, given, `the probe ${probe.id}`) };
     });
 }
 
-async function obtain(settings: RunSettings, probe: AnyProbe, options: Record<string, unknown>, opened: OpenSubject): Promise<string> {
+async function obtain(
+  settings: RunSettings,
+  probe: AnyProbe,
+  options: Record<string, unknown>,
+  opened: OpenSubject,
+): Promise<string> {
   const { plan, store, signal, listener, now } = settings;
   const { subject, described } = opened;
   const event = { subject: subject.id, probe: probe.id };

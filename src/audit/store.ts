@@ -31,7 +31,8 @@ export interface EvidenceKey {
   readonly version: number;
 }
 
-export const evidenceId = (key: EvidenceKey): string => `${key.subject}.${key.probe}.${sha256(canonicalJson(key)).slice(0, 16)}`;
+export const evidenceId = (key: EvidenceKey): string =>
+  `${key.subject}.${key.probe}.${sha256(canonicalJson(key)).slice(0, 16)}`;
 
 /** A folder of evidence files. Writing is atomic; a damaged file is as good as none when running, an error when judging. */
 export class EvidenceStore {
@@ -60,7 +61,9 @@ export class EvidenceStore {
     const path = this.path(id);
     const bytes = await readBytes(path, "evidence");
     const broken = (why: string, cause?: unknown): MarauderError =>
-      new MarauderError("EVIDENCE_INVALID", `the evidence file ${path} ${why}; delete it and run the audit again`, { cause });
+      new MarauderError("EVIDENCE_INVALID", `the evidence file ${path} ${why}; delete it and run the audit again`, {
+        cause,
+      });
     let value: unknown;
     try {
       value = JSON.parse(bytes.toString("utf8"));
@@ -70,7 +73,8 @@ export class EvidenceStore {
     const evidence = value as Partial<EvidenceBase> | null;
     if (typeof evidence !== "object" || evidence === null || evidence.schema !== 1) throw broken("is not of schema 1");
     if (evidence.id !== id) throw broken(`says that its id is ${JSON.stringify(evidence.id)}`);
-    if (typeof evidence.kind !== "string" || typeof evidence.subject !== "string") throw broken("has no kind or subject");
+    if (typeof evidence.kind !== "string" || typeof evidence.subject !== "string")
+      throw broken("has no kind or subject");
     return evidence as EvidenceBase;
   }
 
@@ -81,11 +85,18 @@ export class EvidenceStore {
   /** Ids of the files in the folder, sorted. */
   async list(): Promise<string[]> {
     try {
-      return (await readdir(this.folder)).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5)).toSorted();
+      return (await readdir(this.folder))
+        .filter((name) => name.endsWith(".json"))
+        .map((name) => name.slice(0, -5))
+        .toSorted();
     } catch (error) {
-      throw new MarauderError("EVIDENCE_INVALID", `no evidence in ${this.folder}: ${systemReason(error)}; run an audit first`, {
-        cause: error,
-      });
+      throw new MarauderError(
+        "EVIDENCE_INVALID",
+        `no evidence in ${this.folder}: ${systemReason(error)}; run an audit first`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -94,7 +105,9 @@ export class EvidenceStore {
     try {
       await mkdir(this.folder, { recursive: true });
     } catch (error) {
-      throw new MarauderError("FILE_WRITE", `cannot make the folder ${this.folder}: ${systemReason(error)}`, { cause: error });
+      throw new MarauderError("FILE_WRITE", `cannot make the folder ${this.folder}: ${systemReason(error)}`, {
+        cause: error,
+      });
     }
     await writeAtomically(join(this.folder, "README.txt"), readme);
   }

@@ -4,3 +4,5 @@ export * from "./plan.ts";
 export * from "./report.ts";
 export * from "./run.ts";
 export * from "./evidence/evidence.ts";
+export * from "./evidence/known-trigger.ts";
+export * from "./evidence/memorization.ts";

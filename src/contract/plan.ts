@@ -27,6 +27,8 @@ export interface PlanSubject {
   readonly members?: string;
   readonly nonMembers?: string;
   readonly train?: string;
+  /** Test rows with a known trigger planted (labels are the true classes), and the class that the trigger aims at. */
+  readonly triggered?: { readonly data: string; readonly target: number };
   readonly arch?: string;
   readonly risks?: readonly Risk[];
   readonly samples?: number;

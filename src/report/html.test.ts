@@ -24,7 +24,9 @@ function tagsOf(html: string) {
       .replaceAll(/\s[a-zA-Z][a-zA-Z0-9-]*="[^"]*"/g, "")
       .replace(/^\//, "")
       .replace(/\s*\/?$/, ""),
-    attributes: [...inside!.matchAll(/\s([a-zA-Z][a-zA-Z0-9-]*)="([^"]*)"/g)].map(([, name, value]) => [name!, value!] as const),
+    attributes: [...inside!.matchAll(/\s([a-zA-Z][a-zA-Z0-9-]*)="([^"]*)"/g)].map(
+      ([, name, value]) => [name!, value!] as const,
+    ),
   }));
 }
 

@@ -12,3 +12,4 @@ export { apgdCe, fgsm, pgd, randomNoise, square };
 export { balls, type Ball, type Norm, type Space } from "./balls.ts";
 export { defaultEps } from "./margin.ts";
 export type { Ascent, EvasionAttack, EvasionSubject } from "./subject.ts";
+export { runEvasion, type EvasionExample, type EvasionResult, type EvasionSettings } from "./frame.ts";

@@ -1,7 +1,16 @@
 import type { Rng } from "../../random/rng.ts";
 import type { Table } from "./table.ts";
 
-const categories = ["groceries", "fuel", "restaurant", "travel", "electronics", "clothing", "gambling", "services"] as const;
+const categories = [
+  "groceries",
+  "fuel",
+  "restaurant",
+  "travel",
+  "electronics",
+  "clothing",
+  "gambling",
+  "services",
+] as const;
 const channels = ["chip", "contactless", "online", "phone"] as const;
 const countries = ["home", "neighbour", "overseas"] as const;
 const regions = ["north", "south", "islands"] as const;
