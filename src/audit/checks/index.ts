@@ -13,4 +13,4 @@ export const checks: readonly Check[] = [
   gradientMasking,
   membershipInference,
   memorizedRows,
-] as readonly Check<never>[] as readonly unknown[] as readonly Check<EvidenceBase>[];
+] as readonly unknown[] as readonly Check<EvidenceBase>[];

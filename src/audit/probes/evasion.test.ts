@@ -25,7 +25,7 @@ async function probe(
   const target = linearTarget(seeded(8), settings);
   const test = await linearData(target, seeded(8), rows);
   const subject = { id: "s", target, model: null, bounds: target.bounds, test } as unknown as AuditSubject;
-  expect(evasionProbe.applies(subject)).toBeNull();
+  expect(evasionProbe.applies(subject, options)).toBeNull();
   const body = await evasionProbe.run(context, subject, { ...options, ...given });
   return JSON.parse(
     JSON.stringify({
@@ -109,9 +109,9 @@ describe("the evasion probe", () => {
     const target = linearTarget(seeded(8), { shape: [4], classes: 2, bounds: { low: -Infinity, high: Infinity } });
     const test = await linearData(target, seeded(8), 4);
     const subject = (more: object): AuditSubject => ({ id: "s", target, test, ...more }) as unknown as AuditSubject;
-    expect(evasionProbe.applies(subject({ target: null }))).toMatch(/model/);
-    expect(evasionProbe.applies(subject({}))).toMatch(/--bounds/);
-    expect(evasionProbe.applies(subject({ test: { ...test, labels: null } }))).toMatch(/labelled/);
+    expect(evasionProbe.applies(subject({ target: null }), options)).toMatch(/model/);
+    expect(evasionProbe.applies(subject({}), options)).toMatch(/--bounds/);
+    expect(evasionProbe.applies(subject({ test: { ...test, labels: null } }), options)).toMatch(/labelled/);
   });
 });
 

@@ -2,7 +2,7 @@ import type { KnownTriggerResult } from "../../contract/index.ts";
 import type { Probe } from "../probe.ts";
 
 /** Measures a model on test rows that carry a known trigger. */
-export const knownTriggerProbe: Probe<object, KnownTriggerResult> = {
+export const knownTriggerProbe: Probe<Record<string, never>, KnownTriggerResult> = {
   id: "known-trigger",
   risk: "poisoning",
   title: "Obedience to a known trigger",
