@@ -63,7 +63,7 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
       executionProviders: ["cpu"],
       intraOpNumThreads: options.threads ?? availableParallelism(),
       interOpNumThreads: 1,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4, // errors come back as exceptions
       // Waiting threads that spin gain at most a fifth on a quiet machine, and make runs three times slower on a busy one.
       extra: { session: { intra_op: { allow_spinning: "0" } } },
     });

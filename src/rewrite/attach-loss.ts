@@ -56,7 +56,9 @@ export function attachLoss(graph: Graph, request: LossRequest): { graph: Graph; 
   let loss: string;
   if (kind === "dlr") {
     const own = score(labels!);
-    const top = b.opN("TopK", [z, b.indices([targeted ? 4 : 3])], 2, { axis: int(1) }, "top")[0]!;
+    // Through the positions, because GatherElements has a gradient and TopK has none.
+    const places = b.opN("TopK", [z, b.indices([targeted ? 4 : 3])], 2, { axis: int(1) }, "top")[1]!;
+    const top = b.op("GatherElements", [z, places], { axis: int(1) });
     const rank = (i: number): string =>
       b.squeeze(b.op("Slice", [top, b.indices([i]), b.indices([i + 1]), b.indices([1])]), [1]);
     const low = targeted ? b.mul(b.add(rank(2), rank(3)), b.scalar(0.5)) : rank(2);
@@ -74,7 +76,7 @@ export function attachLoss(graph: Graph, request: LossRequest): { graph: Graph; 
       "rest",
     );
     const behind = b.sub(rest, value);
-    const untargeted = kind === "margin" ? behind : b.op("Softplus", [behind]);
+    const untargeted = kind === "margin" ? behind : softplus(b, behind);
     loss = targeted ? b.neg(untargeted) : untargeted;
   }
   const out = b.op("Identity", [loss], {}, "loss");
@@ -96,4 +98,16 @@ function oneScore(b: GraphBuilder, z: string, index: string, classes: number): {
 function bestOther(b: GraphBuilder, z: string, mask: string): string {
   const others = b.op("Where", [mask, b.scalar(-Infinity), z], {}, "others");
   return b.op("ReduceMax", [others, b.indices([1])], { keepdims: int(0) }, "rival");
+}
+
+/**
+ * log(1 + exp(d)), accurate for all d, with a gradient that is not zero until exp(d) is: ONNX Runtime's Softplus and
+ * Sigmoid give 0 below about -18. Each branch is clamped well beyond where it is used, so no branch overflows.
+ */
+function softplus(b: GraphBuilder, d: string): string {
+  const small = b.op("Exp", [b.op("Min", [d, b.scalar(1)])]);
+  const tiny = b.op("LessOrEqual", [d, b.scalar(-8)]);
+  const low = b.op("Where", [tiny, small, b.op("Log", [b.add(small, b.scalar(1))])]);
+  const rest = b.op("Log", [b.add(b.op("Exp", [b.neg(b.op("Max", [d, b.scalar(-1)]))]), b.scalar(1))]);
+  return b.op("Where", [b.op("LessOrEqual", [d, b.scalar(0)]), low, b.add(d, rest)], {}, "softplus");
 }

@@ -8,3 +8,4 @@ export {
   type HttpTarget,
 } from "./http.ts";
 export { argmaxRows, checkLabels, logOfProbabilities } from "./scores.ts";
+export { openOnnxTarget, type OnnxTarget, type OnnxTargetOptions } from "./onnx.ts";

@@ -1,0 +1,57 @@
+import { grad } from "../grad/index.ts";
+import { GraphBuilder, int } from "../ir/index.ts";
+import type { Model } from "../ir/index.ts";
+import { attachLoss } from "../rewrite/attach-loss.ts";
+import type { LossKind } from "../rewrite/attach-loss.ts";
+import { relabelOpset } from "./relabel-opset.ts";
+
+export interface GradientModel {
+  readonly model: Model;
+  readonly loss: string;
+  readonly scores: string;
+  readonly gradient: string;
+  readonly labels: string | null;
+  readonly targets: string | null;
+}
+
+/**
+ * One graph that gives loss [n], scores [n, classes] and the gradient of the summed loss with respect to the input.
+ * `model` has a float32 `input` and a value `scores` with `classes` numbers for each example, in any shape and float
+ * type; `probabilities` are turned into logarithms first. Throws GRAD_NO_RULE and MODEL_UNSUPPORTED.
+ */
+export function gradientModel(
+  model: Model,
+  request: {
+    readonly input: string;
+    readonly scores: string;
+    readonly classes: number;
+    readonly probabilities: boolean;
+    readonly loss: LossKind;
+    readonly targeted: boolean;
+  },
+): GradientModel {
+  const raised = relabelOpset(model);
+  const b = new GraphBuilder(raised.graph);
+  const single = b.op("Cast", [request.scores], { to: int(1) });
+  let rows = b.reshape(single, [-1, request.classes]);
+  if (request.probabilities) rows = b.op("Log", [b.op("Max", [rows, b.scalar(1e-30)])]);
+  const attached = attachLoss(b.build(), {
+    scores: rows,
+    classes: request.classes,
+    kind: request.loss,
+    targeted: request.targeted,
+  });
+  const { names } = attached;
+  const { model: whole, gradients } = grad(
+    { ...raised, graph: attached.graph },
+    { of: names.total, wrt: [request.input] },
+  );
+  return {
+    model: whole,
+    loss: names.loss,
+    scores: names.scores,
+    gradient: gradients.get(request.input)!,
+    labels: names.labels,
+    targets: names.targets,
+  };
+}

@@ -1,0 +1,198 @@
+import type { Engine, Session } from "../engine/engine.ts";
+import { MarauderError } from "../errors.ts";
+import type { Model } from "../ir/index.ts";
+import { sigmoidToTwo } from "../rewrite/sigmoid-to-two.ts";
+import { bitsPerElement, sizeOf } from "../tensor/index.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { rowsOf, runBatches } from "./batch-runner.ts";
+import type { BatchRunner, Column } from "./batch-runner.ts";
+import { gradientModel } from "./gradient-model.ts";
+import type { GradientModel } from "./gradient-model.ts";
+import { prepareModel } from "./prepare-model.ts";
+import type { BatchForm, ModelFacts, PrepareOptions } from "./prepare-model.ts";
+import { argmaxRows, checkLabels, logOfProbabilities } from "./scores.ts";
+import type { Bounds, Capability, GradientAnswer, LossSpec, Target } from "./target.ts";
+import { verifyPrepared } from "./verify-prepared.ts";
+
+export interface OnnxTargetOptions extends PrepareOptions {
+  readonly engine: Engine;
+  /** The legal range of raw inputs, before `mean` and `sd`. */
+  readonly bounds: Bounds;
+  readonly id?: string;
+  readonly threads?: number;
+  /** Most examples in one run; by default 16 to 256, by the size of the model's values. */
+  readonly batch?: number;
+}
+
+export interface OnnxTarget extends Target {
+  /** Why the target has no gradient; null where it has one. */
+  readonly noGradientReason: string | null;
+  readonly classNames: readonly string[] | null;
+  readonly scoresAre: "logits" | "log-probabilities";
+  /** What was cut, chosen and assumed. */
+  readonly facts: ModelFacts & { readonly cut: readonly string[]; readonly batch: BatchForm; readonly chunk: number };
+  /** The graph behind `scores`: raw float32 input to scores. For certificates and other white-box work. */
+  readonly graph: { readonly model: Model; readonly input: string; readonly scores: string };
+  /** How many gradient entries were not finite and were set to zero. */
+  readonly nonFiniteGradients: () => number;
+}
+
+/**
+ * Opens a classifier from an ONNX model. Scores are logits where the model has them (a final Softmax or Sigmoid is cut),
+ * else log probabilities. Throws MODEL_INPUT, MODEL_UNSUPPORTED, OPTION_RANGE, ENGINE_FAILED.
+ */
+export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): Promise<OnnxTarget> {
+  const { engine, bounds } = options;
+  if (!(Number.isFinite(bounds.low) && Number.isFinite(bounds.high) && bounds.low < bounds.high)) {
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `bounds must be two numbers, low below high, got ${bounds.low} and ${bounds.high}`,
+    );
+  }
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const prepared = prepareModel(file, options);
+  const verified = await verifyPrepared(prepared, engine, bounds, threads);
+  const { inputShape, input } = prepared;
+  let model = verified.batch === prepared.batch ? prepared.model : prepared.unopened;
+  let scoresName = prepared.scores;
+  let classes = verified.width;
+  if (classes === 1) {
+    if (prepared.kind !== "sigmoid-logits") throw oneNumber();
+    const two = sigmoidToTwo(model.graph, scoresName);
+    scoresName = two.scores;
+    classes = 2;
+    const info = { name: scoresName, dtype: "float32", dims: null, kind: "tensor" } as const;
+    model = { ...model, graph: { ...two.graph, outputs: [info] } };
+  }
+  const probabilities = prepared.kind === "probabilities" || (prepared.kind === "logits" && verified.probabilities);
+  const chunk = options.batch ?? chunkFor(model, inputShape);
+  const request = (kind: LossSpec["kind"], targeted: boolean) =>
+    ({ input, scores: scoresName, classes, probabilities, loss: kind, targeted }) as const;
+
+  let noGradientReason: string | null = null;
+  try {
+    gradientModel(model, request("margin", false));
+  } catch (error) {
+    if (!(error instanceof MarauderError)) throw error;
+    noGradientReason = error.message;
+  }
+  const can: ReadonlySet<Capability> = new Set(
+    noGradientReason === null ? (["label", "scores", "gradient", "weights"] as const) : (["label", "scores"] as const),
+  );
+
+  const meter = { queries: 0, gradients: 0 };
+  const sessions = new Map<string, Promise<{ session: Session; graph: GradientModel | null }>>();
+  let closed = false;
+  let nonFinite = 0;
+  const sessionOf = (key: string, make: () => { model: Model; graph: GradientModel | null }) => {
+    if (closed) throw new MarauderError("INTERNAL", "internal: a target was used after it was closed");
+    let known = sessions.get(key);
+    if (known === undefined) {
+      const { model: whole, graph } = make();
+      known = engine.load(whole, threads).then((session) => ({ session, graph }));
+      known.catch(() => sessions.delete(key));
+      sessions.set(key, known);
+    }
+    return known;
+  };
+  const runner = (session: Session): BatchRunner => ({ session, input, inputShape, batch: verified.batch, chunk });
+
+  async function scores(x: Tensor<"float32">): Promise<Float32Array> {
+    const { session } = await sessionOf("scores", () => ({ model, graph: null }));
+    const n = rowsOf(x, inputShape);
+    meter.queries += n;
+    const raw = (await runBatches(runner(session), x, [scoresName])).get(scoresName)!;
+    return checked(probabilities ? logOfProbabilities(raw) : raw, classes);
+  }
+
+  async function gradient(x: Tensor<"float32">, labels: Int32Array, loss: LossSpec): Promise<GradientAnswer> {
+    if (noGradientReason !== null) {
+      throw new MarauderError(
+        "CAPABILITY_MISSING",
+        `the model offers no gradient: ${noGradientReason}; take an attack that needs scores or labels only`,
+      );
+    }
+    const n = rowsOf(x, inputShape);
+    checkLabels(labels, n, classes);
+    if (loss.targets !== undefined) checkLabels(loss.targets, n, classes, "target");
+    const targeted = loss.targets !== undefined;
+    const { session, graph } = await sessionOf(`${loss.kind}${targeted ? " targeted" : ""}`, () => {
+      const made = gradientModel(model, request(loss.kind, targeted));
+      return { model: made.model, graph: made };
+    });
+    const names = graph!;
+    meter.queries += n;
+    meter.gradients += n;
+    const columns: Column[] = [];
+    if (names.labels !== null) columns.push([names.labels, labels]);
+    if (names.targets !== null) columns.push([names.targets, loss.targets!]);
+    const out = await runBatches(runner(session), x, [names.loss, names.scores, names.gradient], columns);
+    const slope = out.get(names.gradient)!;
+    for (let i = 0; i < slope.length; i++) {
+      if (!Number.isFinite(slope[i]!)) {
+        slope[i] = 0;
+        nonFinite++;
+      }
+    }
+    return { loss: out.get(names.loss)!, scores: checked(out.get(names.scores)!, classes), gradient: slope };
+  }
+
+  return Object.freeze({
+    id: options.id ?? (file.graph.name || "model"),
+    can,
+    inputShape,
+    classes,
+    bounds: Object.freeze({ ...bounds }),
+    meter,
+    scores,
+    label: async (x) => argmaxRows(await scores(x), classes),
+    gradient,
+    async close() {
+      closed = true;
+      const open = await Promise.allSettled(sessions.values());
+      sessions.clear();
+      for (const one of open) if (one.status === "fulfilled") await one.value.session.close();
+    },
+    noGradientReason,
+    classNames: prepared.classNames?.length === classes ? prepared.classNames : null,
+    scoresAre: probabilities || prepared.kind === "log-probabilities" ? "log-probabilities" : "logits",
+    facts: Object.freeze({
+      ...prepared.facts,
+      batchRefused: prepared.facts.batchRefused ?? verified.batchRefused,
+      cut: prepared.cut,
+      batch: verified.batch,
+      chunk,
+    }),
+    graph: Object.freeze({ model, input, scores: scoresName }),
+    nonFiniteGradients: () => nonFinite,
+  } satisfies OnnxTarget);
+}
+
+function oneNumber(): MarauderError {
+  return new MarauderError(
+    "MODEL_INPUT",
+    "the model's output is one number for each example and no Sigmoid makes it, so it looks like a regression; " +
+      "expected scores of at least 2 classes, or a Sigmoid at the end; choose another output with --output NAME",
+  );
+}
+
+function checked(scores: Float32Array, classes: number): Float32Array {
+  const bad = scores.findIndex((v) => Number.isNaN(v));
+  if (bad < 0) return scores;
+  throw new MarauderError(
+    "ENGINE_FAILED",
+    `the model answers NaN for class ${bad % classes} of example ${Math.floor(bad / classes)}; ` +
+      "expected numbers; check the inputs, --bounds, --mean and --sd",
+  );
+}
+
+/** Values of one run stay in the processor's cache: about 24 MB of them, with weights left out. */
+function chunkFor(model: Model, inputShape: readonly number[]): number {
+  let each = sizeOf(inputShape) * 4;
+  for (const info of model.graph.values.values()) {
+    const dims = info.dims?.slice(1);
+    if (dims === undefined || !dims.every((d) => typeof d === "number")) continue;
+    each += (sizeOf(dims) * bitsPerElement(info.dtype ?? "float32")) / 8;
+  }
+  return Math.max(16, Math.min(256, 2 ** Math.floor(Math.log2((24 * 2 ** 20) / Math.max(each, 1)))));
+}
