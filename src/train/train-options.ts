@@ -15,7 +15,7 @@ const defaults = {
     maxEpochs: 200,
     hidden: [64, 64],
   },
-  cnn: { learningRate: 3e-3, weightDecay: 0.01, batch: 32, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
+  cnn: { learningRate: 5e-3, weightDecay: 0.01, batch: 32, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
 } as const;
 
 /**

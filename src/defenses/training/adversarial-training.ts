@@ -5,7 +5,11 @@ import type { Rng } from "../../random/rng.ts";
 import type { Bounds } from "../../target/target.ts";
 import { float32, type Tensor } from "../../tensor/index.ts";
 import type { Batch, InputGradient, TrainedModel, Trainer, TrainOptions } from "../../train/trainer.ts";
+import { resolveTrainOptions } from "../../train/train-options.ts";
 import type { Defense } from "../defense.ts";
+
+/** Robust training needs more passes than plain training: the default number of epochs is multiplied by this. */
+const LONGER = 2;
 
 /** What is trained, and with what; the defense replaces the inputs of each batch. */
 export interface AdversarialTrainingSubject {
@@ -42,7 +46,7 @@ export const adversarialTraining: Defense<AdversarialTrainingOptions, Adversaria
   differences: [
     "steps and step length are those of the paper's CIFAR-10 models (7 steps of eps / 4) for all data; its MNIST models used 40 steps of eps / 30",
     "the budget grows over the first part of the training (warmUp 0 gives the paper's form): a small network does not start to learn under the full budget",
-    "Adam with a cosine learning rate unless the training options say otherwise",
+    "twice the epochs of plain training, and Adam with a cosine learning rate unless the training options say otherwise",
   ],
   needs: ["train"],
   options: {
@@ -70,7 +74,9 @@ export const adversarialTraining: Defense<AdversarialTrainingOptions, Adversaria
     const starts = context.rng.child("adversarial-training");
     const batch = (given: Batch, inputGradient: InputGradient): Promise<Tensor<"float32">> =>
       worstInputs(given, inputGradient, starts.child(given.step), bounds, options, context);
-    return trainer(data, train, context, { batch });
+    const plain = resolveTrainOptions(train, data.size, data.features.dims.slice(1));
+    const epochs = train.epochs ?? LONGER * plain.epochs;
+    return trainer(data, { ...train, epochs }, context, { batch });
   },
 };
 
