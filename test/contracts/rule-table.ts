@@ -203,6 +203,11 @@ const convs: Row[] = [
   conv("Conv", "SAME_LOWER", [1, 2, 4, 4], [2, 2, 2, 2], { auto_pad: string("SAME_LOWER") }),
   conv("Conv", "VALID", [1, 2, 4, 4], [2, 2, 2, 2], { auto_pad: string("VALID") }),
   conv("Conv", "wide padding", [1, 1, 3, 3], [1, 1, 2, 2], { pads: ints([2, 3, 1, 2]) }),
+  conv("Conv", "many channels of few", [2, 1, 4, 5], [4, 1, 3, 3], { pads: ints([1, 0, 1, 2]) }),
+  conv("Conv", "many of few, wide padding, dilated", [1, 1, 3, 3], [4, 1, 2, 2], {
+    pads: ints([2, 3, 1, 2]),
+    dilations: ints([1, 2]),
+  }),
   conv("Conv", "1-D", [2, 2, 6], [3, 2, 3], { strides: ints([2]), pads: ints([1, 1]) }),
   conv("Conv", "3-D", [1, 2, 3, 4, 3], [2, 2, 2, 2, 2], { strides: ints([1, 2, 1]) }),
   conv("Conv", "dynamic batch", [2, 2, 4, 4], [3, 2, 3, 3], {}, true, ["batch", 2, 4, 4]),
