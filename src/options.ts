@@ -36,6 +36,7 @@ function convert(spec: OptionSpec, value: unknown, what: string): number | strin
     if (value === false || value === "false") return false;
     return refuse("true or false");
   }
+  if (spec.type === "text") return typeof value === "string" ? value : refuse("text");
   if (spec.type === "choice") {
     return typeof value === "string" && spec.choices.includes(value)
       ? value

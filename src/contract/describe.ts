@@ -30,6 +30,7 @@ export type OptionSpec =
       readonly doc: string;
     }
   | { readonly type: "choice"; readonly default: string; readonly choices: readonly string[]; readonly doc: string }
+  | { readonly type: "text"; readonly default: string; readonly doc: string }
   | { readonly type: "boolean"; readonly default: boolean; readonly doc: string };
 
 /** A table of options for an options type O. The command line, validation and `marauder explain` read it. */

@@ -1,8 +1,17 @@
 import type { AnyProbe } from "../run.ts";
+import { badnetsProbe } from "./badnets.ts";
 import { evasionProbe } from "./evasion.ts";
 import { knownTriggerProbe } from "./known-trigger.ts";
+import { labelFlipProbe } from "./label-flip.ts";
 import { memorizationScoreProbe } from "./memorization-score.ts";
 import { membershipProbe } from "./membership.ts";
 
 /** The probes of an audit, in the order in which they run on a subject. */
-export const probes: readonly AnyProbe[] = [evasionProbe, membershipProbe, memorizationScoreProbe, knownTriggerProbe];
+export const probes: readonly AnyProbe[] = [
+  knownTriggerProbe,
+  badnetsProbe,
+  labelFlipProbe,
+  evasionProbe,
+  membershipProbe,
+  memorizationScoreProbe,
+];

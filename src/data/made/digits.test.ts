@@ -68,7 +68,9 @@ describe("drawn digits", () => {
         9,
       ]
     `);
-    expect(data.features.data.reduce((sum, v, i) => (sum * 31 + v * (i + 1)) % 1_000_003, 7)).toMatchInlineSnapshot(`673927`);
+    expect(data.features.data.reduce((sum, v, i) => (sum * 31 + v * (i + 1)) % 1_000_003, 7)).toMatchInlineSnapshot(
+      `673927`,
+    );
   });
 
   it("can be learned but not by memory alone: a nearest neighbour of 1,500 is right in 80 to 97 %", () => {
