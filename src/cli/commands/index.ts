@@ -1,0 +1,17 @@
+import type { Command } from "commander";
+import { addAttack } from "./attack.ts";
+import { addAudit } from "./audit.ts";
+import { addExplain } from "./explain.ts";
+import { addList } from "./list.ts";
+import { addReport } from "./report.ts";
+import { addTrain } from "./train.ts";
+
+/** The commands, in the order of `marauder --help`. */
+export const commands: readonly ((main: Command, signal: AbortSignal) => void)[] = [
+  addAudit,
+  addAttack,
+  addTrain,
+  addReport,
+  addList,
+  addExplain,
+];

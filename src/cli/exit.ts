@@ -1,0 +1,23 @@
+import { isCancelled, MarauderError } from "../errors.ts";
+
+/** Exit codes, a promise to scripts: see docs/cli.md. */
+export const exit = { clean: 0, findings: 1, usage: 2, couldNotRun: 3, cancelled: 130 } as const;
+
+const usageCodes = new Set(["USAGE", "OPTION_RANGE", "OPTION_UNKNOWN", "UNKNOWN_ID", "PLAN_INVALID", "BOUNDS_MISSING"]);
+
+export function exitCodeOf(error: unknown): number {
+  if (isCancelled(error)) return exit.cancelled;
+  if (error instanceof MarauderError && usageCodes.has(error.code)) return exit.usage;
+  return exit.couldNotRun;
+}
+
+/** What the user reads: the message and its code; a stack only for our own faults. */
+export function explainError(error: unknown): string {
+  if (isCancelled(error)) return "stopped; finished work is kept, the same command goes on from there";
+  if (error instanceof MarauderError) {
+    const own = error.code === "INTERNAL" ? `\n${error.stack ?? ""}` : "";
+    return `error: ${error.message} [${error.code}]${own}`;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `internal error, please report it: ${text} [INTERNAL]`;
+}
