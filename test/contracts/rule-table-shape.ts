@@ -93,6 +93,31 @@ export const movingRows: readonly Row[] = [
       b.op("ScatterND", [x!, b.constant(int64([2, 1], [3, 1])), u!], { reduction: string(mode) }),
     ),
   ]),
+  row(
+    "TopK",
+    "largest",
+    { x: { dims: [2, 5], distinct: true } },
+    (b, [x]) => b.opN("TopK", [x!, b.indices([3])], 2, { axis: int(1) })[0]!,
+  ),
+  row(
+    "TopK",
+    "smallest, inner axis",
+    { x: { dims: [2, 4, 2], distinct: true } },
+    (b, [x]) => b.opN("TopK", [x!, b.indices([2])], 2, { axis: int(1), largest: int(0) })[0]!,
+  ),
+  row(
+    "Einsum",
+    "attention",
+    { q: at(2, 3, 4), k: at(2, 5, 4) },
+    apply("Einsum", { equation: string("bqd, bkd -> bqk") }),
+  ),
+  row(
+    "Einsum",
+    "three operands, one axis summed alone",
+    { a: at(2, 3, 2), c: at(3, 4), d: at(4) },
+    apply("Einsum", { equation: string("ijs,jk,k->ik") }),
+  ),
+  row("Einsum", "implicit output", { a: at(2, 3), c: at(3, 4) }, apply("Einsum", { equation: string("ij,jk") })),
   row("Where", "broadcast", { x: at(2, 3), y: at(1) }, (b, [x, y]) =>
     b.op("Where", [b.constant(bool([3], [1, 0, 1])), x!, y!]),
   ),

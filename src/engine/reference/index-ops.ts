@@ -161,3 +161,28 @@ const argExtreme =
   };
 export const ArgMax = argExtreme((a, b) => a > b);
 export const ArgMin = argExtreme((a, b) => a < b);
+
+/** The k largest or smallest along an axis; equal ones by their position. */
+export const TopK: Kernel = (inputs, node) => {
+  const x = need(inputs, 0, node);
+  const k = Number(need(inputs, 1, node).data[0]);
+  const axis = axisOf(getInt(node, "axis", -1), x.dims.length, node);
+  const sign = getInt(node, "largest", 1) !== 0 ? -1 : 1;
+  const size = x.dims[axis]!;
+  if (k < 0 || k > size) fail(node, `k = ${k} of an axis of size ${size}`);
+  const inner = sizeOf(x.dims.slice(axis + 1));
+  const source = numbers(x);
+  const dims = x.dims.map((d, i) => (i === axis ? k : d));
+  const from = new Float64Array(sizeOf(dims));
+  for (let o = 0; o < sizeOf(x.dims.slice(0, axis)); o++) {
+    for (let c = 0; c < inner; c++) {
+      const at = (j: number): number => (o * size + j) * inner + c;
+      const order = Array.from({ length: size }, (_, j) => j).toSorted(
+        (a, b) => sign * (source[at(a)]! - source[at(b)]!) || a - b,
+      );
+      for (let j = 0; j < k; j++) from[(o * k + j) * inner + c] = at(order[j]!);
+    }
+  }
+  const indices = from.map((f) => Math.floor(f / inner) % size);
+  return [take(x, dims, from), fromNumbers("int64", dims, indices)];
+};

@@ -1,6 +1,16 @@
-import { getFloat, getInt } from "../../ir/attributes.ts";
+import { getFloat, getInt, getString } from "../../ir/attributes.ts";
 import { sizeOf } from "../../tensor/index.ts";
-import { broadcastDims, broadcastOffsets, fail, floatsOf, fromNumbers, need, type Kernel } from "./value.ts";
+import {
+  broadcastDims,
+  broadcastOffsets,
+  fail,
+  floatsOf,
+  fromNumbers,
+  need,
+  stridesOf,
+  walkOffsets,
+  type Kernel,
+} from "./value.ts";
 
 /** out[m, n] += a[m, k]·b[k, n], with the offsets of one matrix each. */
 function product(
@@ -80,4 +90,30 @@ export const Gemm: Kernel = (inputs, node) => {
   for (let i = 0; i < out.length; i++)
     out[i] = alpha * out[i]! + (bias === null ? 0 : beta * bias[offsets ? offsets[i]! : i]!);
   return [fromNumbers(a.dtype, [m, n], out)];
+};
+
+/** By definition: every combination of labels, no ellipsis. */
+export const Einsum: Kernel = (inputs, node) => {
+  const equation = getString(node, "equation", "").replaceAll(" ", "");
+  if (equation.includes(".")) return fail(node, "an ellipsis in the equation");
+  const [left, right] = equation.split("->") as [string, string | undefined];
+  const terms = left.split(",");
+  const operands = terms.map((_, i) => need(inputs, i, node));
+  const letters = left.replaceAll(",", "");
+  const alone = (label: string): boolean => letters.indexOf(label) === letters.lastIndexOf(label);
+  const output = right ?? [...new Set(letters)].filter(alone).toSorted().join("");
+  const size = new Map<string, number>();
+  for (const [i, term] of terms.entries())
+    for (const [d, label] of [...term].entries()) size.set(label, operands[i]!.dims[d]!);
+  const labels = [...new Set(output + letters)];
+  const dims = labels.map((label) => size.get(label) ?? fail(node, `label ${label} is in no operand`));
+  const stridesFor = (term: string, own: readonly number[]): number[] =>
+    labels.map((label) => [...term].reduce((sum, l, d) => (l === label ? sum + own[d]! : sum), 0));
+  const outDims = [...output].map((label) => size.get(label)!);
+  const to = walkOffsets(dims, stridesFor(output, stridesOf(outDims)));
+  const from = operands.map((x, i) => walkOffsets(dims, stridesFor(terms[i]!, stridesOf(x.dims))));
+  const data = operands.map(floatsOf);
+  const out = new Float64Array(sizeOf(outDims));
+  for (let k = 0; k < to.length; k++) out[to[k]!]! += data.reduce((p, x, i) => p * x[from[i]![k]!]!, 1);
+  return [fromNumbers(operands[0]!.dtype, outDims, out)];
 };

@@ -46,3 +46,12 @@ export const ScatterND: GradientRule = (cx, [dy]) => {
   const kept = (): string => b.op("ScatterND", [dy!, indices, zerosLike(cx, updates)]);
   return [wants(0) ? (mode === "add" ? dy! : kept()) : null, null, wants(2) ? b.op("GatherND", [dy!, indices]) : null];
 };
+
+// y, indices = the k largest (or smallest)      dx = dy put back at the indices
+export const TopK: GradientRule = (cx, [dy]) => {
+  const { b, node } = cx;
+  const indices = node.outputs[1] ?? "";
+  if (indices === "") return refuse(cx, "its output Indices is left out");
+  const axis = int(getInt(node, "axis", -1));
+  return [b.op("ScatterElements", [zerosLike(cx, node.inputs[0]!), indices, dy!], { axis, reduction: string("add") })];
+};
