@@ -18,7 +18,7 @@ export interface Stripped {
   /** The value that holds the scores. */
   readonly scores: string;
   readonly kind: ScoreKind;
-  /** What was cut or passed by, from the output inwards: operator names. */
+  /** What was cut or passed by, from the output inwards: operator names, without shape operators, which stay. */
   readonly cut: readonly string[];
 }
 
@@ -57,23 +57,21 @@ export function stripOutput(
   }
   // The normalization, behind any number of shape operators.
   let at = scores;
-  const passed: string[] = [];
   for (;;) {
     const node = madeBy.get(at);
     if (node === undefined) break;
     const shape = plain(node) && (shapeOnly.has(node.op) || isFloatCast(node)) && at === node.outputs[0];
     if (shape && (readBy.get(at)?.length ?? 0) <= 1) {
-      passed.push(node.op);
       at = node.inputs[0]!;
       continue;
     }
     if (plain(node) && (node.op === "Softmax" || node.op === "LogSoftmax")) {
       if (!overAllScores(node, dimsOf(node.inputs[0]!), opset)) break;
       if (node.op === "LogSoftmax") return { graph, scores, kind: "log-probabilities", cut };
-      return { graph: bypass(graph, node), scores, kind: "logits", cut: [...cut, ...passed, "Softmax"] };
+      return { graph: bypass(graph, node), scores, kind: "logits", cut: [...cut, "Softmax"] };
     }
     if (plain(node) && node.op === "Sigmoid") {
-      return { graph: bypass(graph, node), scores, kind: "sigmoid-logits", cut: [...cut, ...passed, "Sigmoid"] };
+      return { graph: bypass(graph, node), scores, kind: "sigmoid-logits", cut: [...cut, "Sigmoid"] };
     }
     if (isMl(node)) return { graph, scores, kind: kindOfMl(node, madeBy), cut };
     break;

@@ -1,4 +1,11 @@
 export type * from "./target.ts";
+export {
+  inspectModel,
+  type Assumption,
+  type InspectedOperator,
+  type InspectedValue,
+  type Inspection,
+} from "./inspect.ts";
 export { narrow, withBudget } from "./narrow.ts";
 export {
   openHttpTarget,
