@@ -117,9 +117,9 @@ const linf: Ball = {
     return true;
   },
   sample(rng, out, oo, x, xo, d, eps, space) {
-    const v = room(d);
-    rng.fillUniform(v, -eps, eps);
-    for (let j = 0; j < d; j++) out[oo + j] = x[xo + j]! + v[j]!;
+    const row = out.subarray(oo, oo + d);
+    rng.fillUniform(row, -eps, eps);
+    for (let j = 0; j < d; j++) row[j]! += x[xo + j]!;
     clampRow(out, oo, x, xo, d, eps, space);
   },
   distance(a, ao, b, bo, d) {

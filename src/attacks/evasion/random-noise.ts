@@ -55,12 +55,20 @@ function noise(subject: EvasionSubject, i: number, rng: Rng, shape: string, out:
   const ball = balls[subject.norm];
   if (shape === "uniform") return ball.sample(rng, out, o, x, i * d, d, eps, space);
   const row = out.subarray(o, o + d);
-  rng.fillNormal(row);
-  for (let j = 0; j < d; j++) {
-    if (space.mask !== null && space.mask[j] === 0) row[j] = 0;
-    else if (shape === "corners") row[j] = row[j]! < 0 ? -1 : 1;
-  }
+  if (shape === "corners") fillSigns(rng, row);
+  else rng.fillNormal(row);
+  if (space.mask !== null) for (let j = 0; j < d; j++) row[j]! *= space.mask[j]!;
   const size = ball.distance(row, 0, new Float32Array(d), 0, d);
   for (let j = 0; j < d; j++) row[j] = x[i * d + j]! + (size > 0 ? (eps / size) * row[j]! : 0);
   ball.project(out, o, x, i * d, d, eps, space);
+}
+
+/** Plus or minus one, 32 features from one draw. */
+function fillSigns(rng: Rng, row: Float32Array): void {
+  let bits = 0;
+  for (let j = 0; j < row.length; j++) {
+    if (j % 32 === 0) bits = rng.uint32();
+    row[j] = bits & 1 ? 1 : -1;
+    bits >>>= 1;
+  }
 }
