@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hostile } from "../../test/golden/sample/hostile.ts";
 import { sampleReport } from "../../test/golden/sample/report.ts";
@@ -111,7 +111,7 @@ describe("renderHtml", () => {
   });
 
   it("shows hidden characters, and holds none", () => {
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex
     expect(page).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/);
     expect(page).toContain("cat\\u202egnp.exe");
     expect(page).toContain("\\u001b[31mred");

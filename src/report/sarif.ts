@@ -73,14 +73,11 @@ function ruleOf(report: Report, check: string) {
   const failures = findings.filter((finding) => finding.outcome === "fail").map((finding) => finding.severity);
   const worst = severities.find((severity) => failures.includes(severity)) ?? "none";
   const advice = [...new Set(findings.flatMap((finding) => finding.advice))].map((sentence) => visible(sentence));
-  const { knows, changes, spends } = first.threat;
   const help = advice.length > 0 ? advice.join("\n") : "No advice was recorded for this check.";
   return {
     id: oneLine(check),
     shortDescription: { text: oneLine(first.title) },
-    fullDescription: {
-      text: oneLine(`${first.title}. The adversary knows: ${knows}. Changes: ${changes}. Spends: ${spends}.`),
-    },
+    fullDescription: { text: descriptionOf(first) },
     help: { text: help },
     defaultConfiguration: { level: levels[worst] },
     properties: {
@@ -94,6 +91,20 @@ function ruleOf(report: Report, check: string) {
       })),
     ),
   };
+}
+
+function descriptionOf({ title, threat }: Finding): string {
+  const parts = [
+    title,
+    threat.knows !== "" && `The adversary knows: ${threat.knows}`,
+    threat.changes !== "" && `Changes: ${threat.changes}`,
+    threat.spends !== "" && `Spends: ${threat.spends}`,
+  ];
+  return parts
+    .filter((part) => part !== false)
+    .map((part) => oneLine(part).replace(/\.$/, ""))
+    .join(". ")
+    .concat(".");
 }
 
 function resultOf(

@@ -3,6 +3,7 @@ import { sampleReport } from "../../test/golden/sample/report.ts";
 import { MarauderError } from "../errors.ts";
 import { parseReport, parseReportText } from "./schema.ts";
 
+// oxlint-disable-next-line typescript/no-explicit-any -- reports are damaged on purpose
 type Json = Record<string, any>;
 
 const sample = () => JSON.parse(JSON.stringify(sampleReport)) as Json;

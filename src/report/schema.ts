@@ -8,7 +8,12 @@ import { MarauderError } from "../errors.ts";
  */
 export function parseReport(json: unknown): Report {
   const parsed = reportSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    // A type error here means that the contract has a field that the schema below lacks and would drop: add it there.
+    const report: [Lost<Report, typeof parsed.data>] extends [never] ? Report : Lost<Report, typeof parsed.data> =
+      parsed.data;
+    return report;
+  }
   const issue = deepest(parsed.error.issues[0]!);
   const path = issue.path.reduce<string>(
     (text, key) => text + (typeof key === "number" ? `[${key}]` : `.${String(key)}`),
@@ -20,6 +25,17 @@ export function parseReport(json: unknown): Report {
     { details: { path: issue.path.map(String), issues: parsed.error.issues.length } },
   );
 }
+
+/** Names of the fields of A, at any depth, that B lacks. */
+type Lost<A, B> = A extends readonly (infer Item)[]
+  ? Lost<Item, Extract<B, readonly unknown[]>[number]>
+  : A extends object
+    ? LostField<A, A extends { readonly type: infer Type } ? Extract<B, { type: Type }> : Extract<B, object>>
+    : never;
+type LostField<A, B> = {
+  [Key in keyof A]-?: Key extends keyof B ? Lost<Given<A[Key]>, Given<B[Key]>> : Key;
+}[keyof A];
+type Given<T> = unknown extends T ? string : NonNullable<T>;
 
 /** Reads the text of a report file. */
 export function parseReportText(text: string): Report {
@@ -44,6 +60,7 @@ const list = <T extends z.ZodType>(item: T) => z.array(item).max(100_000);
 const number = z.union([z.number(), z.null().transform(() => Number.NaN)]);
 const unit = z.enum(["fraction", "count", "seconds", "input units", "nats", "bits", "none"]);
 const risk = z.enum(["evasion", "poisoning", "memorization"]);
+const better = z.enum(["higher", "lower"]);
 const pair = z.tuple([z.number(), z.number()]);
 const texts = z.record(z.string(), text);
 const bag = z.record(z.string(), z.unknown());
@@ -119,7 +136,7 @@ const finding = z.object({
   severity: z.enum(["none", "low", "medium", "high", "critical"]),
   evidence: z.enum(["witness", "certificate", "estimate"]).nullable(),
   headline: text,
-  measures: list(z.object({ name: text, unit, value: z.union([number, interval]) })),
+  measures: list(z.object({ name: text, unit, value: z.union([number, interval]), better: better.optional() })),
   threat: z.object({ knows: text, changes: text, spends: text, atlas: list(text), nist: list(text) }),
   advice: list(text),
   details: list(detail),
@@ -144,10 +161,15 @@ const plan = z.object({
       bounds: pair.optional(),
       mean: list(z.number()).optional(),
       sd: list(z.number()).optional(),
+      input: text.optional(),
+      output: text.optional(),
+      shape: list(z.number()).optional(),
+      transpose: z.boolean().optional(),
       classNames: list(text).optional(),
       members: text.optional(),
       nonMembers: text.optional(),
       train: text.optional(),
+      triggered: z.object({ data: text, target: z.number() }).optional(),
       arch: text.optional(),
       risks: list(risk).optional(),
       samples: z.number().optional(),
@@ -176,7 +198,7 @@ const reportSchema = z.object({
         z.object({
           name: text,
           unit,
-          better: z.enum(["higher", "lower"]),
+          better,
           before: measured.nullable(),
           after: measured.nullable(),
         }),

@@ -4,9 +4,8 @@
  * separators, zero-width characters) are printed as their escape, in every output.
  */
 
-// Format characters that stay: none. Joiners inside emoji are lost, which is the price of showing hidden ones.
-const hidden =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+// All control and format characters but line feed and tab. Joiners inside emoji show too: the price of hiding nothing.
+const hidden = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /** The text with each hidden character written as `\u202e`; line feeds and tabs stay. */

@@ -90,7 +90,8 @@ export const verdictMeanings: readonly { readonly verdict: string; readonly mean
   },
   {
     verdict: "Undecided",
-    meaning: "The interval straddles the limit, or there were too few rows. More data or budget would decide.",
+    meaning:
+      "Neither shown nor ruled out: the attacks found nothing and prove nothing, the interval straddles the limit, or there were too few rows.",
   },
   {
     verdict: "Not applicable",
