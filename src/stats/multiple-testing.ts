@@ -4,7 +4,7 @@
  */
 export function benjaminiHochberg(p: readonly number[]): number[] {
   const order = p.map((_, i) => i).toSorted((a, b) => p[b]! - p[a]!);
-  const out = new Array<number>(p.length);
+  const out = p.slice();
   let least = 1;
   order.forEach((i, fromLargest) => {
     least = Math.min(least, (p[i]! * p.length) / (p.length - fromLargest));

@@ -6,3 +6,4 @@ export * from "./optimizers.ts";
 export * from "./parameters.ts";
 export * from "./programs.ts";
 export * from "./train-options.ts";
+export * from "./predictions.ts";

@@ -1,26 +1,12 @@
 import { take } from "../../data/subset.ts";
 import type { Dataset } from "../../data/dataset.ts";
+import { correctness, predictions } from "../../train/predictions.ts";
 import type { TrainedModel } from "../../train/trainer.ts";
 import { labelsOf, type Poisoned } from "./poison.ts";
 
 export interface Counted {
   readonly hits: number;
   readonly of: number;
-}
-
-/** Class with the largest logit, the lowest index on ties. */
-export function predictions(logits: Float32Array, classes: number): Int32Array {
-  return Int32Array.from({ length: logits.length / classes }, (_, i) => {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (logits[i * classes + c]! > logits[i * classes + best]!) best = c;
-    return best;
-  });
-}
-
-/** Which rows the model gets right. */
-export async function correctness(model: TrainedModel, test: Dataset): Promise<Uint8Array> {
-  const labels = labelsOf(test, "accuracy");
-  return Uint8Array.from(predictions(await model.logits(test), model.classes), (p, i) => (p === labels[i] ? 1 : 0));
 }
 
 /**

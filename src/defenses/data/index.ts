@@ -4,3 +4,7 @@ export * from "./features.ts";
 export * from "./knn-label-agreement.ts";
 export * from "./spectral-signatures.ts";
 export * from "./top-direction.ts";
+export * from "./detectors.ts";
+export * from "./detect.ts";
+export * from "./sanitization-audit.ts";
+export * from "./sanitize.ts";
