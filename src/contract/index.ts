@@ -5,5 +5,6 @@ export * from "./report.ts";
 export * from "./run.ts";
 export * from "./evidence/dose-response.ts";
 export * from "./evidence/evidence.ts";
+export * from "./evidence/poisoning.ts";
 export * from "./evidence/known-trigger.ts";
 export * from "./evidence/memorization.ts";
