@@ -354,3 +354,11 @@ export function mapGraphs(node: Node, change: (graph: Graph, name: string) => Gr
   });
   return changed ? { ...node, attributes: Object.fromEntries(entries) } : node;
 }
+
+/** A model without the training graphs of its file: they speak the opset of the file. */
+export function withoutTraining(model: Model): Model {
+  const raw = model.raw as ModelProto | undefined;
+  return raw === undefined || raw.trainingInfo.length === 0
+    ? model
+    : { ...model, raw: shell(raw, { trainingInfo: [] }) };
+}

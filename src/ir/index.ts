@@ -8,3 +8,4 @@ export { validate } from "./validate.ts";
 export { constantOf, inferTypes } from "./infer.ts";
 export { printGraph, printModel, tensorText, typeText } from "./print.ts";
 export { summarize, type ModelSummary } from "./summary.ts";
+export { NEWEST_OPSET, OLDEST_OPSET, raiseOpset } from "./raise.ts";
