@@ -22,6 +22,7 @@ import {
   type TypeProto,
   type ValueInfoProto,
 } from "./proto/onnx_pb.ts";
+import { checkLimits } from "./limits.ts";
 import { codeOfDtype, decodeTensor, dtypeByCode, encodeTensor, type ReadExternal } from "./tensor-codec.ts";
 
 /** Deepest nesting of sub-graphs that is read: real models stay under 5, a hostile one could exhaust the stack. */
@@ -40,6 +41,7 @@ export interface DecodeOptions {
  * what is no ONNX file, MODEL_UNSUPPORTED for what is valid but not handled. Does not check the graph: see `validate`.
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+  checkLimits(bytes);
   let proto: ModelProto;
   try {
     proto = fromBinary(ModelProtoSchema, bytes);
