@@ -1,10 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parseReportText, renderMarkdown, renderSarif, renderTerminal } from "../../src/report/index.ts";
 import { sampleReport } from "./sample/report.ts";
 
 /** Golden files: `npx vitest run test/golden -u` rewrites them all; read the difference before committing it. */
 
-const here = (name: string) => new URL(name, import.meta.url).pathname;
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 describe("golden report", () => {
   it("is the sample, as JSON", async () => {

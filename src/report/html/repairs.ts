@@ -78,7 +78,7 @@ function judge(row: Row): { readonly kind: "better" | "worse" | "same"; readonly
     row.unit === "fraction" ? `${sign}${(size * 100).toFixed(1)} points` : `${sign}${formatNumber(size, row.unit)}`;
   if (overlap(row)) return { kind: "same", text: html`<b>${amount}</b> <span class="muted">intervals overlap</span>` };
   const better = difference > 0 === (row.better === "higher");
-  return { kind: better ? "better" : "worse", text: html`<b>${amount}</b> ${better ? "▲ better" : "▼ worse"}` };
+  return { kind: better ? "better" : "worse", text: html`<b>${amount}</b> ${better ? "✓ better" : "✗ worse"}` };
 }
 
 function overlap({ before, after }: Row): boolean {

@@ -83,7 +83,7 @@ main > .warnings { margin-top: 2.5rem; }
 .subject h3 code { font-weight: 400; color: var(--muted); margin-left: 0.3rem; }
 .subject h4 { margin: 0.8rem 0 0.15rem; }
 .subject ul li { padding-left: 1rem; text-indent: -1rem; } .subject ul li::before { content: "– "; color: var(--muted); }
-.prints { margin-top: 0.2rem; font-size: 0.84rem; } .prints code { font-size: 0.76rem; color: var(--muted); }
+.prints { margin-top: 0.2rem; font-size: 0.84rem; } .prints code { font-size: 0.74rem; color: var(--muted); }
 .prints div, .facts div { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: 0.75rem; } .prints div { grid-template-columns: 4rem minmax(0, 1fr); } .prints div + div { margin-top: 0.3rem; }
 .prints dt, .facts dt { color: var(--muted); }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--muted); font-size: 0.86rem; }`;
@@ -152,7 +152,7 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; padding: 0 0
 .c-better { --accent: var(--ok); } .c-worse { --accent: var(--high); } .c-same { --accent: var(--off); } .change { color: var(--accent); }
 .terms div + div { margin-top: 0.8rem; } .terms dt { font-weight: 600; } .terms dd { color: var(--soft); font-size: 0.94rem; }
 #reading h3 { font-size: 1.02rem; margin-bottom: 0.7rem; } #reading .terms + h3 { margin-top: 1.6rem; } #reading p + p { margin-top: 0.6rem; } #reading .two p { color: var(--soft); font-size: 0.94rem; }
-#run h3 { font-size: 1.02rem; margin: 1.8rem 0 0.4rem; } .pair { display: inline-block; margin-right: 0.8rem; } .facts { margin-top: 1.8rem; font-size: 0.9rem; }`;
+#run h3 { font-size: 1.02rem; margin: 1.8rem 0 0.4rem; } .pair { display: inline-block; margin-right: 0.8rem; } .facts { margin-top: 1.8rem; font-size: 0.9rem; columns: 2 20rem; column-gap: 3rem; } .facts div { break-inside: avoid; }`;
 
 const charts = `
 .chart { display: block; width: 100%; height: auto; overflow: visible; touch-action: pan-y; }
@@ -189,7 +189,7 @@ const media = `
 @media print {
   :root { color-scheme: light; ${light} --bg: #fff; }
   @page { margin: 16mm 15mm; }
-  body { font-size: 10.5pt; } nav, .skip, .tip { display: none; } .page { display: block; max-width: none; padding: 0; } main > section { margin-top: 2rem; }
+  html { font-size: 12.5px; } body { font-size: 1rem; } nav, .skip, .tip { display: none; } .page { display: block; max-width: none; padding: 0; } main > section { margin-top: 2rem; }
   .scroll { max-height: none; overflow: visible; } thead th { position: static; } .numbers { display: none; }
   .finding, .repair { padding: 1rem 1.25rem; } .card, .detail.series, .pictures .row, .diff-row, .measures > div, .first li, tr, .threat, .advice, .subject { break-inside: avoid; } h2, h3, h4, figcaption, .section-head, .finding > header { break-after: avoid; } .section-head, .finding > header, .followup, .compare tr { break-inside: avoid; }
   .cards { grid-template-columns: repeat(3, 1fr); } a { color: inherit; } .chart.wide { display: block; max-width: 38rem; } .chart.narrow { display: none; }
