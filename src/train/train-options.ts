@@ -18,6 +18,10 @@ const defaults = {
   cnn: { learningRate: 5e-3, weightDecay: 0.01, batch: 32, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
 } as const;
 
+/** Tables of up to so many rows are trained in one batch, in so many steps. */
+const WHOLE_ROWS = 256;
+const WHOLE_STEPS = 150;
+
 /**
  * Fills in what was left out, for a data set of `size` rows, and checks every value. Throws UNKNOWN_ID for an unknown
  * architecture, OPTION_UNKNOWN and OPTION_RANGE. Default architecture: mlp for tables, cnn for [C, H, W].
@@ -35,8 +39,11 @@ export function resolveTrainOptions(
     );
   }
   const d = defaults[arch];
-  const batch = Math.min(given.batch ?? Math.min(d.batch, Math.max(16, 2 ** Math.ceil(Math.log2(size / 8)))), size);
-  const epochs = Math.ceil(d.steps / Math.ceil(size / Math.max(1, batch)));
+  // Few rows of a table are one batch: the step then costs little more than the call, and its gradient is exact.
+  const whole = arch !== "cnn" && size <= WHOLE_ROWS;
+  const batch = Math.min(given.batch ?? (whole ? size : d.batch), size);
+  const steps = batch === size && whole ? WHOLE_STEPS : d.steps;
+  const epochs = Math.ceil(steps / Math.ceil(size / Math.max(1, batch)));
   const options: TrainOptions = {
     epochs: Math.min(d.maxEpochs, Math.max(d.minEpochs, epochs)),
     learningRate: given.optimizer === "sgd" ? 0.05 : d.learningRate,
