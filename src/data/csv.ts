@@ -69,11 +69,12 @@ function split(text: string, delimiter: string, path: string): { rows: string[][
   const lines: number[] = [];
   let row: string[] = [];
   let line = 1;
+  let rowLine = 1;
   let at = 0;
   const end = (): void => {
     if (row.length > 1 || row[0] !== "") {
       rows.push(row);
-      lines.push(line);
+      lines.push(rowLine);
     }
     row = [];
   };
@@ -93,6 +94,7 @@ function split(text: string, delimiter: string, path: string): { rows: string[][
       }
       cell = text.slice(start, close).replaceAll('""', '"');
       at = close + 1;
+      line += cell.split("\n").length - 1;
       while (text[at] === " ") at++;
       if (at < text.length && text[at] !== delimiter && text[at] !== "\n" && text[at] !== "\r") {
         throw new MarauderError(
@@ -113,7 +115,7 @@ function split(text: string, delimiter: string, path: string): { rows: string[][
     }
     if (stop === "\r" && text[at] === "\n") at++;
     end();
-    line = line + 1 + (cell.split("\n").length - 1);
+    rowLine = ++line;
   }
   return { rows, lines };
 }

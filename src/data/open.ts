@@ -3,7 +3,7 @@ import { MarauderError } from "../errors.ts";
 import { readBytes } from "../files.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { toFloat32, toLabels, type NumberArray } from "./arrays.ts";
-import { assemble, namesFor } from "./assemble.ts";
+import { assemble, checkLabels, namesFor } from "./assemble.ts";
 import type { Dataset } from "./dataset.ts";
 import { gunzipIfNeeded, labelsBeside, parseIdx } from "./idx.ts";
 import { readImageFolder } from "./image-folder.ts";
@@ -101,15 +101,16 @@ function build(
   options: OpenOptions,
 ): Dataset {
   const dtype = features.dtype;
+  const classNames = namesFor(labels, options.classNames);
+  if (labels !== null) checkLabels(path, labels, features.dims[0] ?? 0, classNames);
   const first = options.samples;
   const kept = first === undefined ? features : firstRows(features, first);
   return assemble({
     name: path,
     dims: kept.dims,
     values: toFloat32(kept, path),
-    labels:
-      labels !== null && first !== undefined && labels.length === features.dims[0] ? labels.slice(0, first) : labels,
-    classNames: namesFor(labels, options.classNames),
+    labels: labels !== null && first !== undefined ? labels.slice(0, first) : labels,
+    classNames,
     ...(ids !== null && { rowIds: first === undefined ? ids : ids.slice(0, first) }),
     storedAs: dtype === "uint8" ? "uint8" : dtype === "float32" || dtype === "float16" ? "float32" : "float64",
     shape: options.shape,

@@ -67,6 +67,9 @@ function fitColumn(
   if (!input) return { name, kind: role === "id" ? "category" : kindOf(cells), role };
   const kind = kindOf(cells);
   const there = cells.filter((cell) => !isMissing(cell));
+  if (there.length === 0) {
+    throw new MarauderError("DATA_INVALID", `${path}, column ${name}: every cell is missing; ignore the column`);
+  }
   if (kind === "category") {
     const categories = sortedValues(there);
     if (categories.length > MOST_VALUES) {

@@ -106,13 +106,36 @@ export function split(data: Dataset, fractions: readonly number[], rng: Rng): Da
   );
 }
 
-/** The same rows with other labels. The table keeps its text, and so the label column there says what the file said. */
+/**
+ * The same rows with other labels. In the table of a data set whose schema has a label column, the label cells of the rows
+ * that changed say so too. Throws DATA_LABELS.
+ */
 export function withLabels(data: Dataset, labels: Int32Array, classNames = data.classNames): Dataset {
   checkLabels(data.name, labels, data.size, classNames);
-  return Object.freeze({ ...data, labels, classNames });
+  const name = data.schema?.columns.find((c) => c.role === "label")?.name;
+  const column = name === undefined || data.table === null ? -1 : data.table.header.indexOf(name);
+  const table = column < 0 ? data.table : relabelled(data, labels, classNames, column);
+  return Object.freeze({ ...data, labels, classNames, table });
 }
 
-/** The same rows with other features, of the same number; the shape of an example may change. */
+function relabelled(
+  data: Dataset,
+  labels: Int32Array,
+  classNames: readonly string[],
+  column: number,
+): Dataset["table"] {
+  const rows = data.table!.rows.map((row, i) => {
+    const now = classNames[labels[i]!]!;
+    const before = data.labels && data.classNames[data.labels[i]!];
+    return now === before ? row : row.with(column, now);
+  });
+  return { header: data.table!.header, rows };
+}
+
+/**
+ * The same rows with other features, of the same number; the shape of an example may change. The table is dropped, since
+ * its text would no longer say what the features are. Throws SHAPE_MISMATCH.
+ */
 export function withFeatures(data: Dataset, features: Tensor<"float32">): Dataset {
   if (features.dims[0] !== data.size) {
     throw new MarauderError(
@@ -120,5 +143,5 @@ export function withFeatures(data: Dataset, features: Tensor<"float32">): Datase
       `${data.name} has ${data.size} rows, got features for ${features.dims[0]}`,
     );
   }
-  return Object.freeze({ ...data, features });
+  return Object.freeze({ ...data, features, table: null });
 }

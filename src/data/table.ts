@@ -32,8 +32,16 @@ export async function readRawTable(path: string, options: TableOptions = {}): Pr
       `${path} is not text: it has zero bytes; check that it is the file you mean`,
     );
   }
-  const text = new TextDecoder("utf-8").decode(bytes);
-  return parseCsv(text, path, { ...options, ...(/\.tsv(\.gz)?$/i.test(path) && { delimiter: "\t" }) });
+  return parseCsv(utf8(bytes, path), path, { ...options, ...(/\.tsv(\.gz)?$/i.test(path) && { delimiter: "\t" }) });
+}
+
+function utf8(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    const message = `${path} is not UTF-8 text, or too long for one string; convert or cut it (iconv -t utf-8)`;
+    throw new MarauderError("DATA_CORRUPT", message, { cause: error });
+  }
 }
 
 async function readable(path: string): Promise<void> {
