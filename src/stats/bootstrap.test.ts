@@ -29,16 +29,21 @@ describe("bootstrap of the mean of a skewed sample", () => {
     );
   });
 
-  it("covers: 95 % intervals of 400 normal samples of 30 hold the mean in 88 to 98 % (binomial noise at 5e-6 about 93 %)", () => {
+  it("covers: of 200 normal samples of 30, 168 to 199 intervals hold the mean (93 % expected, 5 and 4 sd around it)", () => {
     let held = 0;
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < 200; i++) {
       const sample = new Float64Array(30);
       seeded("cover").child(i).fillNormal(sample);
-      const ci = bootstrap(30, (rows) => mean(Array.from(rows, (r) => sample[r]!)), seeded(i), { resamples: 400 });
+      const of = (rows: Uint32Array): number => {
+        let sum = 0;
+        for (const row of rows) sum += sample[row]!;
+        return sum / rows.length;
+      };
+      const ci = bootstrap(30, of, seeded(i), { resamples: 300 });
       if (ci.low <= 0 && 0 <= ci.high) held++;
     }
-    expect(held).toBeGreaterThan(352);
-    expect(held).toBeLessThan(392);
+    expect(held).toBeGreaterThanOrEqual(168);
+    expect(held).toBeLessThanOrEqual(199);
   });
 
   it("refuses one row and statistics that are undefined on a resample; a constant has no width", () => {

@@ -27,7 +27,9 @@ export function bootstrap(
   const value = statistic(all);
   const draws = Float64Array.from({ length: resamples }, (_, i) => {
     const stream = rng.child(i);
-    return statistic(Uint32Array.from({ length: size }, () => stream.int(size)));
+    const rows = new Uint32Array(size);
+    for (let k = 0; k < size; k++) rows[k] = stream.int(size);
+    return statistic(rows);
   }).sort();
   if (Number.isNaN(draws.at(-1)) || Number.isNaN(value)) {
     throw new MarauderError(

@@ -52,7 +52,7 @@ function placements(scores: ArrayLike<number>, others: ArrayLike<number>): Float
     let high = sorted.length;
     while (low < high) {
       const mid = (low + high) >> 1;
-      if (sorted[mid]! < v || (equal && sorted[mid]! === v)) low = mid + 1;
+      if (sorted[mid]! < v || (equal && v === sorted[mid])) low = mid + 1;
       else high = mid;
     }
     return low;
