@@ -49,7 +49,11 @@ function loadOrt(): Promise<Ort> {
   return loading;
 }
 
-const wordsOf = (error: unknown): string => excerpt(error instanceof Error ? error.message : String(error), 500);
+/** The library's words without the source files of its own build. */
+function wordsOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return excerpt(text.replace(/\/onnxruntime_src\/\S+\s/g, ""), 500);
+}
 
 /** ONNX Runtime's native CPU build. A run blocks the event loop, so long work belongs in a child process. */
 export const ortEngine: Engine = Object.freeze({ id: "onnxruntime", load });

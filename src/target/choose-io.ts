@@ -37,7 +37,7 @@ export function chooseOutput(graph: Graph, named: string | undefined): string {
   const scores = graph.outputs.filter((o) => {
     const maker = madeBy.get(o.name);
     if (maker?.op === "ZipMap") return true;
-    if (maker?.domain === "ai.onnx.ml" && /Classifier$/.test(maker.op)) return maker.outputs[1] === o.name;
+    if (maker?.domain === "ai.onnx.ml" && maker.op.endsWith("Classifier")) return maker.outputs[1] === o.name;
     return o.kind === "tensor" && o.dtype !== null && isFloat(o.dtype);
   });
   if (scores.length === 1) return scores[0]!.name;

@@ -1,9 +1,8 @@
 import { grad } from "../grad/index.ts";
-import { GraphBuilder, int } from "../ir/index.ts";
+import { GraphBuilder, int, raiseOpset } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
 import { attachLoss } from "../rewrite/attach-loss.ts";
 import type { LossKind } from "../rewrite/attach-loss.ts";
-import { relabelOpset } from "./relabel-opset.ts";
 
 export interface GradientModel {
   readonly model: Model;
@@ -30,7 +29,7 @@ export function gradientModel(
     readonly targeted: boolean;
   },
 ): GradientModel {
-  const raised = relabelOpset(model);
+  const raised = raiseOpset(model);
   const b = new GraphBuilder(raised.graph);
   const single = b.op("Cast", [request.scores], { to: int(1) });
   let rows = b.reshape(single, [-1, request.classes]);

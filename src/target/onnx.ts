@@ -1,5 +1,6 @@
 import type { Engine, Session } from "../engine/engine.ts";
 import { MarauderError } from "../errors.ts";
+import { inferTypes } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
 import { sigmoidToTwo } from "../rewrite/sigmoid-to-two.ts";
 import { bitsPerElement, sizeOf } from "../tensor/index.ts";
@@ -189,7 +190,7 @@ function checked(scores: Float32Array, classes: number): Float32Array {
 /** Values of one run stay in the processor's cache: about 24 MB of them, with weights left out. */
 function chunkFor(model: Model, inputShape: readonly number[]): number {
   let each = sizeOf(inputShape) * 4;
-  for (const info of model.graph.values.values()) {
+  for (const info of inferTypes(model).graph.values.values()) {
     const dims = info.dims?.slice(1);
     if (dims === undefined || !dims.every((d) => typeof d === "number")) continue;
     each += (sizeOf(dims) * bitsPerElement(info.dtype ?? "float32")) / 8;
