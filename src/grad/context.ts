@@ -1,6 +1,6 @@
 import { MarauderError } from "../errors.ts";
 import type { GraphBuilder } from "../ir/builder.ts";
-import { int } from "../ir/attributes.ts";
+import { int, string } from "../ir/attributes.ts";
 import type { Dim, Node } from "../ir/graph.ts";
 import { codeOfDtype } from "../ir/tensor-codec.ts";
 import { tensor, type DType, type Tensor } from "../tensor/index.ts";
@@ -102,6 +102,23 @@ export const has = (cx: GradientContext, i: number): boolean => (cx.node.inputs[
 export const upTo = (n: number, from = 0): number[] => Array.from({ length: n - from }, (_, i) => from + i);
 
 /**
+ * Zeros of shape `shape` with `updates` added at `indices` along an axis. Half precision goes through float32, which is
+ * what ONNX Runtime can add in, and what the sum deserves.
+ */
+export function scatterAdd(cx: GradientContext, shape: string, indices: string, updates: string, axis: number): string {
+  const { b } = cx;
+  const attributes = { axis: int(axis), reduction: string("add") };
+  const dtype = floatType(cx);
+  if (dtype !== "float16" && dtype !== "bfloat16") {
+    return b.op("ScatterElements", [constantOfShape(cx, shape, 0), indices, updates], attributes);
+  }
+  const zeros = b.op("ConstantOfShape", [shape], {
+    value: { type: "tensor", value: tensor("float32", [1], Float32Array.of(0)) },
+  });
+  return cast(cx, b.op("ScatterElements", [zeros, indices, cast(cx, updates, "float32")], attributes), dtype);
+}
+
+/**
  * The adjoint of an operator that only moves elements (Slice, Gather, Pad, …): `move` applies the same operator to the
  * flat positions of `x`, and the gradient is added up at the positions where the elements came from.
  */
@@ -112,9 +129,6 @@ export function scatterBack(cx: GradientContext, x: string, dy: string, move: (p
   const one = b.constant(tensor("int64", [], BigInt64Array.of(1n)));
   const positions = b.reshapeLike(b.op("Range", [zero, size, one]), x);
   const from = b.reshape(move(positions), [-1]);
-  const flat = b.op("ScatterElements", [constantOfShape(cx, b.reshape(size, [1]), 0), from, b.reshape(dy, [-1])], {
-    axis: int(0),
-    reduction: { type: "string", value: new TextEncoder().encode("add") },
-  });
+  const flat = scatterAdd(cx, b.reshape(size, [1]), from, b.reshape(dy, [-1]), 0);
   return b.reshapeLike(flat, x);
 }

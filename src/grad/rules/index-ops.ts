@@ -1,6 +1,6 @@
-import { getInt, getString, int, string } from "../../ir/attributes.ts";
+import { getInt, getString, int } from "../../ir/attributes.ts";
 import type { GradientRule } from "../context.ts";
-import { refuse, scatterBack, zerosLike } from "../context.ts";
+import { refuse, scatterAdd, scatterBack, zerosLike } from "../context.ts";
 
 // y = x[indices] along an axis      dx = dy added up at the indices
 export const Gather: GradientRule = (cx, [dy]) => {
@@ -12,8 +12,7 @@ export const Gather: GradientRule = (cx, [dy]) => {
 // y[i] = x[indices[i]] along an axis
 export const GatherElements: GradientRule = (cx, [dy]) => {
   const [x, indices] = cx.node.inputs as [string, string];
-  const axis = int(getInt(cx.node, "axis", 0));
-  return [cx.b.op("ScatterElements", [zerosLike(cx, x), indices, dy!], { axis, reduction: string("add") })];
+  return [scatterAdd(cx, cx.b.shapeOf(x), indices, dy!, getInt(cx.node, "axis", 0))];
 };
 
 // y = x[index tuples]
@@ -52,6 +51,5 @@ export const TopK: GradientRule = (cx, [dy]) => {
   const { b, node } = cx;
   const indices = node.outputs[1] ?? "";
   if (indices === "") return refuse(cx, "its output Indices is left out");
-  const axis = int(getInt(node, "axis", -1));
-  return [b.op("ScatterElements", [zerosLike(cx, node.inputs[0]!), indices, dy!], { axis, reduction: string("add") })];
+  return [scatterAdd(cx, b.shapeOf(node.inputs[0]!), indices, dy!, getInt(node, "axis", -1))];
 };

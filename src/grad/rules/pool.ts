@@ -4,13 +4,13 @@ import type { GradientContext, GradientRule } from "../context.ts";
 import {
   asFloat,
   cast,
-  constantOfShape,
   floatConstant,
   floatType,
   knownSizes,
   num,
   rankOf,
   refuse,
+  scatterAdd,
   upTo,
 } from "../context.ts";
 import { STEEP } from "./activation.ts";
@@ -61,11 +61,7 @@ export const MaxPool: GradientRule = (cx, [dy]) => {
   }
   const { storage_order: _, ...attributes } = node.attributes;
   const [, positions] = b.opN("MaxPool", [x], 2, attributes);
-  const zeros = constantOfShape(cx, b.reshape(b.op("Size", [x]), [1]), 0);
-  const flat = b.op("ScatterElements", [zeros, b.reshape(positions!, [-1]), b.reshape(dy!, [-1])], {
-    axis: int(0),
-    reduction: string("add"),
-  });
+  const flat = scatterAdd(cx, b.reshape(b.op("Size", [x]), [1]), b.reshape(positions!, [-1]), b.reshape(dy!, [-1]), 0);
   return [b.reshapeLike(flat, x)];
 };
 
