@@ -11,7 +11,7 @@ import { sharedModels } from "../support/shared-models.ts";
 
 const MOST_BYTES = 1e6;
 const MOST_INPUT = 20_000;
-const LEAST = 5;
+const LEAST = 60;
 
 /** Random feeds for a model, unknown sizes taken as 2; null where its inputs are not plain numbers. */
 function feedsOf(model: Model): Record<string, Tensor> | null {

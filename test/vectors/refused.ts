@@ -5,6 +5,7 @@ export const refused: readonly (readonly [RegExp, string])[] = [
   [/^test_batchnorm_.*training/, "inference only"],
   [/^test_training_dropout(_default)?(_mask)?$/, "inference only"],
   [/^test_identity_(opt|sequence)$/, "tensors only"],
+  [/^test_einsum_batch_diagonal$/, "an ellipsis in the equation"],
   [/^test_resize_.*antialias/, "antialias"],
   [/^test_resize_.*not_(larger|smaller)/, "keep_aspect_ratio_policy"],
   [/^test_resize_tf_crop/, "tf_crop_and_resize"],
