@@ -5,7 +5,7 @@ import { seeded } from "../../random/index.ts";
 import type { Target } from "../../target/target.ts";
 import { float32 } from "../../tensor/index.ts";
 import { quartiles, runEvasion } from "./frame.ts";
-import { fgsm, pgd, randomNoise, square } from "./index.ts";
+import { type EvasionAttack, fgsm, pgd, randomNoise, square } from "./index.ts";
 
 const context = { rng: seeded(1), signal: new AbortController().signal, step: () => {} };
 const made = async (size = 10): Promise<{ target: ReturnType<typeof linearTarget>; data: Dataset }> => {
@@ -130,6 +130,55 @@ describe("what the frame decides", () => {
         ...data.features.data.subarray(16 * k, 16 * k + 16),
       ]);
     }
+  });
+
+  it("takes an attack that leaves budget and bounds back into both, and believes only what fools from there", async () => {
+    const { target, data } = await made(12);
+    const cheat: EvasionAttack<object> = {
+      ...fgsm,
+      id: "cheat",
+      options: {},
+      async run(_, subject) {
+        const rows = subject.open();
+        for (const value of [9, -9])
+          await subject.ask(
+            rows,
+            new Float32Array(rows.length * subject.d).map((_, k) => (k % 3 === 0 ? value : 1 - value)),
+          );
+      },
+    };
+    for (const eps of [0.3, 1e-5]) {
+      const result = await runEvasion(cheat, target, data, { eps }, context);
+      for (const v of result.inputs.data) expect(v >= 0 && v <= 1).toBe(true);
+      for (const e of result.examples)
+        if (e.distance !== null) expect(e.distance).toBeLessThanOrEqual(eps * (1 + 1e-6));
+      if (eps === 0.3) expect(result.successRate.value).toBeGreaterThan(0);
+      else expect(result.successRate.value).toBe(0);
+    }
+  });
+
+  it("draws for each row by its id: equal rows get different noise, and a row gets the same in other company", async () => {
+    const { target, data } = await made(2);
+    const row = data.features.data.slice(0, 16);
+    const twins = {
+      ...data,
+      features: float32([2, 1, 4, 4], Float32Array.of(...row, ...row)),
+      labels: Int32Array.of(data.labels![0]!, data.labels![0]!),
+    };
+    const settings = { eps: 0.45, options: { draws: 50 } };
+    const both = await runEvasion(randomNoise, target, twins, settings, context);
+    expect(both.examples.every((e) => e.adversarial !== null)).toBe(true);
+    const [first, second] = [both.inputs.data.slice(0, 16), both.inputs.data.slice(16)];
+    expect([...first]).not.toEqual([...second]);
+    const other = {
+      ...twins,
+      size: 1,
+      features: float32([1, 1, 4, 4], row),
+      labels: twins.labels.slice(1),
+      rowIds: twins.rowIds.slice(1),
+    };
+    const alone = await runEvasion(randomNoise, target, other, settings, context);
+    expect([...alone.inputs.data]).toEqual([...second]);
   });
 
   it("rounds to stored bytes, scores again, and keeps both numbers", async () => {
