@@ -23,7 +23,7 @@ import {
   type ValueInfoProto,
 } from "./proto/onnx_pb.ts";
 import { checkLimits } from "./limits.ts";
-import { codeOfDtype, decodeTensor, dtypeByCode, encodeTensor, type ReadExternal } from "./tensor-codec.ts";
+import { codeOfDtype, decodeTensor, dtypeByCode, encodeTensor, isExternal, type ReadExternal } from "./tensor-codec.ts";
 
 /** Deepest nesting of sub-graphs that is read: real models stay under 5, a hostile one could exhaust the stack. */
 const MAX_DEPTH = 64;
@@ -142,7 +142,8 @@ function decodeNode(proto: NodeProto, read: ReadExternal | null, depth: number):
 
 function decodeAttribute(proto: AttributeProto, read: ReadExternal | null, depth: number): Attribute {
   const made = attributeValue(proto, read, depth);
-  origin.set(made, proto);
+  const beside = [proto.t, ...proto.tensors].some((t) => t !== undefined && isExternal(t));
+  if (!beside) origin.set(made, proto);
   return made;
 }
 

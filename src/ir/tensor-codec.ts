@@ -45,6 +45,9 @@ export type ReadExternal = (location: string, offset: number, length: number | n
  */
 const origin = new WeakMap<Tensor, TensorProto>();
 
+/** Whether a tensor's content lies in a file beside the model. */
+export const isExternal = (proto: TensorProto): boolean => proto.dataLocation === TensorProto_DataLocation.EXTERNAL;
+
 const corrupt = (what: string): MarauderError => new MarauderError("MODEL_CORRUPT", what);
 
 /** Bytes of a tensor's content, as raw_data has them. */
@@ -148,12 +151,13 @@ export function decodeTensor(proto: TensorProto, readExternal: ReadExternal | nu
   const stored = dtype === "complex64" || dtype === "complex128" ? 2 * elements : elements;
   const done = (data: DataOf[DType]): Tensor => {
     const made = tensor(dtype, dims, data as never);
-    origin.set(made, proto);
+    // What lay beside the file is written inside it, so that a model can be moved.
+    if (!isExternal(proto)) origin.set(made, proto);
     return made;
   };
   const wrong = (got: string, expected: string): MarauderError =>
     corrupt(`tensor '${name}' of type ${dtype} and shape [${dims.join(", ")}] has ${got}; expected ${expected}`);
-  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+  if (isExternal(proto)) {
     if (dtype === "string") throw wrong("external data", "strings inside the file");
     return done(fromBytes(dtype, externalBytes(proto, byteLength(dtype, elements), readExternal)));
   }
@@ -213,10 +217,3 @@ export function encodeTensor(value: Tensor, name: string): TensorProto {
   }
   return proto;
 }
-
-/** Whether a tensor is still written as a reference to a file beside the model. */
-export const isExternal = (value: Tensor): boolean =>
-  origin.get(value)?.dataLocation === TensorProto_DataLocation.EXTERNAL;
-
-/** The same tensor, to be written inside the model file. */
-export const inlined = (value: Tensor): Tensor => tensor(value.dtype, value.dims, value.data as never);
