@@ -210,6 +210,7 @@ const convs: Row[] = [
   }),
   conv("Conv", "1-D", [2, 2, 6], [3, 2, 3], { strides: ints([2]), pads: ints([1, 1]) }),
   conv("Conv", "3-D", [1, 2, 3, 4, 3], [2, 2, 2, 2, 2], { strides: ints([1, 2, 1]) }),
+  conv("Conv", "very long kernel", [2, 4, 2101], [1, 4, 2050], { strides: ints([3]), pads: ints([2, 1]) }, false),
   conv("Conv", "dynamic batch", [2, 2, 4, 4], [3, 2, 3, 3], {}, true, ["batch", 2, 4, 4]),
   conv("Conv", "dynamic sizes", [2, 2, 6, 5], [3, 2, 3, 3], { strides: ints([2, 2]), pads: ints([1, 1, 0, 1]) }, true, [
     "batch",

@@ -157,6 +157,7 @@ export function convWeightGradient(
   if (dims === null) return refuse(cx, `the shape of the weights ${JSON.stringify(w)} is not known before the run`);
   const [m, c] = [dims[0]!, dims[1]!];
   const taps = sizeOf(window.kernel);
+  if (c * group * taps * taps > MOST_ONE_HOT) return wideKernelGradient(cx, x, dy, dims, window, group);
   const columns = patches(cx, x, c * group, window);
   if (group === 1) {
     const product = b.matmul(b.reshape(dy, [0, m, -1]), b.transpose(b.reshape(columns, [0, c * taps, -1]), [0, 2, 1]));
@@ -165,6 +166,30 @@ export function convWeightGradient(
   const left = b.reshape(dy, [0, group, m / group, -1]);
   const right = b.transpose(b.reshape(columns, [0, group, c * taps, -1]), [0, 1, 3, 2]);
   return b.reshape(b.reduceSum(b.matmul(left, right), [0], false), dims);
+}
+
+/** Entries of the one-hot kernels beyond which they cost more than they save. */
+const MOST_ONE_HOT = 2 ** 24;
+
+/** For very large kernels: a convolution of the input with dY, examples as channels; what is left over is cut off. */
+function wideKernelGradient(
+  cx: GradientContext,
+  x: string,
+  dy: string,
+  dims: readonly number[],
+  window: Window,
+  group: number,
+): string {
+  const { b } = cx;
+  if (group !== 1) return refuse(cx, "a grouped kernel of that size");
+  const axes = upTo(window.kernel.length + 2, 2);
+  const swap = (value: string): string => b.transpose(value, [1, 0, ...axes]);
+  const { kernel_shape: _, ...attributes } = convAttributes(
+    { ...window, strides: window.dilations, dilations: window.strides },
+    1,
+  );
+  const product = swap(b.op("Conv", [swap(x), swap(dy)], attributes));
+  return b.op("Slice", [product, b.indices(axes.map(() => 0)), b.indices(dims.slice(2)), b.indices(axes)]);
 }
 
 /** [N, C, in] -> [N, C·K, out]: the K entries under the window, channel by channel. */

@@ -124,6 +124,7 @@ function withLastWindow(cx: GradientContext, x: string, w: Window): Window {
 /** How many entries each window averages: [1, 1, out]. */
 function windowCounts(cx: GradientContext, x: string, w: Window, padded: boolean, ceil: boolean): string {
   const { sizes, out } = pooledSizes(cx, x, w, ceil);
+  if (sizeOf(out) * sizeOf(w.kernel) > 2 ** 28) return refuse(cx, `a window of that size (${w.kernel.join("x")})`);
   const along = out.map((o, i) =>
     Array.from({ length: o }, (_, j) => {
       let n = 0;

@@ -24,6 +24,7 @@ export const Resize: GradientRule = (cx, [dy]) => {
   for (const [i, axis] of axes.entries()) {
     const scale = scales !== null && scales.data.length > 0 ? Number(scales.data[i]) : to[axis]! / from[axis]!;
     if (scale === 1 && from[axis] === to[axis]) continue;
+    if (from[axis]! * to[axis]! > 2 ** 24) return refuse(cx, `an axis of ${from[axis]} resized to ${to[axis]}`);
     out = alongAxis(cx, out, axis, from.length, interpolation(cx, mode, from[axis]!, to[axis]!, scale));
   }
   return [out];
