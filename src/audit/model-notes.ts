@@ -22,6 +22,7 @@ const column = z.object({
   min: z.number().optional(),
   max: z.number().optional(),
   categories: z.array(z.string()).optional(),
+  fill: z.string().optional(),
   role: z.enum(["feature", "label", "group", "id", "ignored"]),
 });
 const notes = z.object({

@@ -115,6 +115,9 @@ async function openAll(
   const common: OpenOptions = {
     ...(label !== undefined && { label }),
     ...(planned.groups !== undefined && { groups: planned.groups }),
+    ...(planned.rowId !== undefined && { id: planned.rowId }),
+    ...(planned.ignore !== undefined && { ignore: planned.ignore }),
+    ...(planned.missing !== undefined && { missing: planned.missing }),
     ...(classNames !== undefined && { classNames }),
     ...(notes.schema !== undefined && { schema: notes.schema }),
   };

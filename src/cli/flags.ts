@@ -62,6 +62,9 @@ export function addDataFlags(command: Command): Command {
     .option("--labels <path>", "labels in a file of their own (.npy, idx)")
     .option("--label <column>", "column or array that holds the labels")
     .option("--groups <columns>", "columns that name groups of people or things, separated by commas", list)
+    .option("--row-id <column>", "column that identifies rows")
+    .option("--ignore <columns>", "columns that the model does not see, separated by commas", list)
+    .addOption(new Option("--missing <what>", "what to do with missing cells").choices(["refuse", "drop", "impute"]))
     .option("--class-names <names>", "names of the classes in order, separated by commas", list)
     .addOption(
       new Option("--bounds <low,high>", "legal range of the model's inputs, in its own units").argParser(boundsValue),
@@ -84,6 +87,9 @@ export interface DataFlags {
   labels?: string;
   label?: string;
   groups?: string[];
+  rowId?: string;
+  ignore?: string[];
+  missing?: "refuse" | "drop" | "impute";
   classNames?: string[];
   bounds?: [number, number];
   mean?: number[];
@@ -103,6 +109,9 @@ const keys = [
   "labels",
   "label",
   "groups",
+  "rowId",
+  "ignore",
+  "missing",
   "classNames",
   "bounds",
   "mean",

@@ -13,6 +13,11 @@ export interface PlanSubject {
   readonly labels?: string;
   readonly label?: string;
   readonly groups?: readonly string[];
+  /** Table columns: the one that identifies rows, and those that are kept from the model. */
+  readonly rowId?: string;
+  readonly ignore?: readonly string[];
+  /** What to do with missing cells. */
+  readonly missing?: "refuse" | "drop" | "impute";
   readonly bounds?: readonly [number, number];
   readonly mean?: readonly number[];
   readonly sd?: readonly number[];

@@ -4,3 +4,7 @@ export { concat, split, take, withFeatures, withLabels } from "./subset.ts";
 export { readTable, tableDataset, type TableOptions } from "./table.ts";
 export { npzBytes } from "./npz.ts";
 export { writeTable } from "./write.ts";
+export { makeAnimals } from "./made/animals.ts";
+export { drawDigits } from "./made/digits.ts";
+export { toCsv, type Table } from "./made/table.ts";
+export { makeTransactions } from "./made/transactions.ts";

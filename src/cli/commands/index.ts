@@ -1,16 +1,20 @@
 import type { Command } from "commander";
 import { addAttack } from "./attack.ts";
 import { addAudit } from "./audit.ts";
+import { addDemo } from "./demo.ts";
 import { addExplain } from "./explain.ts";
 import { addList } from "./list.ts";
 import { addReport } from "./report.ts";
+import { addSanitize } from "./sanitize.ts";
 import { addTrain } from "./train.ts";
 
 /** The commands, in the order of `marauder --help`. */
 export const commands: readonly ((main: Command, signal: AbortSignal) => void)[] = [
+  addDemo,
   addAudit,
   addAttack,
   addTrain,
+  addSanitize,
   addReport,
   addList,
   addExplain,

@@ -1,14 +1,13 @@
 import { Option, type Command } from "commander";
-import { withNotes } from "../../audit/model-notes.ts";
-import { take, openDataset, split, type Dataset } from "../../data/index.ts";
+import { annotated, asImages, countCorrect } from "../../audit/train-model.ts";
+import { openDataset, split, type Dataset, type OpenOptions } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
 import { saveModel } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import { wilson } from "../../stats/index.ts";
 import { makeTrainer, type Arch, type TrainOptions } from "../../train/index.ts";
-import { boundsOf } from "../../audit/bounds.ts";
-import { numberValue, positiveInteger, seedValue } from "../flags.ts";
+import { list, numberValue, positiveInteger, seedValue } from "../flags.ts";
 import { startProgress } from "../progress.ts";
 import { percentInterval } from "../text.ts";
 
@@ -17,6 +16,9 @@ interface TrainFlags {
   labels?: string;
   label?: string;
   groups?: string[];
+  rowId?: string;
+  ignore?: string[];
+  missing?: "refuse" | "drop" | "impute";
   arch: Arch;
   epochs?: number;
   batch?: number;
@@ -38,7 +40,10 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     .requiredOption("--data <path>", "training data: .npz, idx(.gz), .csv, .parquet, .jsonl, or a folder of images")
     .option("--labels <path>", "labels in a file of their own")
     .option("--label <column>", "column or array that holds the labels")
-    .option("--groups <columns>", "columns that name groups; kept out of the model's inputs", (t) => t.split(","))
+    .option("--groups <columns>", "columns that name groups of people or things (inputs too, unless ignored)", list)
+    .option("--row-id <column>", "column that identifies rows")
+    .option("--ignore <columns>", "columns that the model does not see", list)
+    .addOption(new Option("--missing <what>", "what to do with missing cells").choices(["refuse", "drop", "impute"]))
     .addOption(new Option("--arch <arch>", "architecture").choices(["logistic", "mlp", "cnn"]).makeOptionMandatory())
     .option("--epochs <n>", "passes over the data", positiveInteger)
     .option("--batch <n>", "rows per step", positiveInteger)
@@ -64,36 +69,34 @@ async function trainModel(flags: TrainFlags, signal: AbortSignal) {
   if (!(flags.holdOut > 0 && flags.holdOut < 1)) {
     throw new MarauderError("OPTION_RANGE", `--hold-out must lie between 0 and 1, got ${flags.holdOut}`);
   }
-  const rng = seeded(flags.seed).child("train");
-  const { data: path, labels, label, groups } = flags;
-  const given = { ...(labels && { labels }), ...(label && { label }), ...(groups && { groups }) };
-  const all = await openDataset(path, given);
-  const [train, test] = await trainAndTest(all, flags, given);
+  const all = await open(flags.data, flags);
+  if (all.labels === null) {
+    const columns = all.table === null ? "" : `; its columns are ${all.table.header.join(", ")}`;
+    throw new MarauderError(
+      "DATA_LABELS",
+      `${flags.data} has no labels; give --label <column> or --labels <file>${columns}`,
+    );
+  }
+  const [train, test] = await trainAndTest(all, flags);
   const progress = startProgress(process.stderr, flags.quiet);
   progress.task(`training ${flags.arch} on ${train.size} rows`);
   const options: Partial<TrainOptions> = {
     arch: flags.arch,
-    ...(flags.epochs && { epochs: flags.epochs }),
-    ...(flags.batch && { batch: flags.batch }),
-    ...(flags.learningRate && { learningRate: flags.learningRate }),
+    ...(flags.epochs !== undefined && { epochs: flags.epochs }),
+    ...(flags.batch !== undefined && { batch: flags.batch }),
+    ...(flags.learningRate !== undefined && { learningRate: flags.learningRate }),
   };
   const trainer = makeTrainer(ortEngine, flags.threads === undefined ? {} : { threads: flags.threads });
-  const context = { rng, signal, step: progress.step };
-  const trained = await trainer(train, options, context);
   try {
+    const trained = await trainer(train, options, {
+      rng: seeded(flags.seed).child("train"),
+      signal,
+      step: progress.step,
+    });
     progress.end();
-    const bounds = boundsOf(train);
-    const notes = {
-      arch: flags.arch,
-      classNames: train.classNames,
-      ...(flags.label && { label: flags.label }),
-      ...(bounds && { bounds }),
-      ...(train.schema && { schema: train.schema }),
-    };
-    await saveModel(withNotes(trained.model, notes), flags.out);
-    const accuracy = async (data: Dataset) =>
-      wilson(await countCorrect(trained.logits(data), data, trained.classes), data.size);
-    return {
+    await saveModel(annotated(trained, train, flags.arch), flags.out);
+    const accuracy = async (data: Dataset) => wilson(await countCorrect(trained, data), data.size);
+    const result = {
       model: flags.out,
       arch: flags.arch,
       seed: flags.seed,
@@ -103,28 +106,32 @@ async function trainModel(flags: TrainFlags, signal: AbortSignal) {
       accuracy: await accuracy(test),
       trainAccuracy: await accuracy(train),
     };
-  } finally {
     await trained.close();
+    return result;
+  } finally {
     await trainer.close();
   }
 }
 
-async function trainAndTest(all: Dataset, flags: TrainFlags, given: object): Promise<[Dataset, Dataset]> {
-  if (flags.test !== undefined) {
-    const schema = all.schema === null ? {} : { schema: all.schema };
-    return [all, await openDataset(flags.test, { ...given, ...schema, classNames: all.classNames })];
-  }
-  const parts = split(all, [1 - flags.holdOut, flags.holdOut], seeded(flags.seed).child("hold-out"));
-  return [parts[0]!, parts[1]!.size > 0 ? parts[1]! : take(all, [])];
+async function open(path: string, flags: TrainFlags, more: OpenOptions = {}): Promise<Dataset> {
+  const data = await openDataset(path, {
+    ...(flags.labels !== undefined && { labels: flags.labels }),
+    ...(flags.label !== undefined && { label: flags.label }),
+    ...(flags.groups !== undefined && { groups: flags.groups }),
+    ...(flags.rowId !== undefined && { id: flags.rowId }),
+    ...(flags.ignore !== undefined && { ignore: flags.ignore }),
+    ...(flags.missing !== undefined && { missing: flags.missing }),
+    ...more,
+  });
+  return flags.arch === "cnn" ? asImages(data) : data;
 }
 
-async function countCorrect(pending: Promise<Float32Array>, data: Dataset, classes: number): Promise<number> {
-  const logits = await pending;
-  let correct = 0;
-  for (let i = 0; i < data.size; i++) {
-    let best = 0;
-    for (let k = 1; k < classes; k++) if (logits[i * classes + k]! > logits[i * classes + best]!) best = k;
-    if (best === data.labels![i]) correct++;
+/** Training rows and the rows that accuracy is measured on: another file, or a part that training never sees. */
+async function trainAndTest(all: Dataset, flags: TrainFlags): Promise<[Dataset, Dataset]> {
+  if (flags.test !== undefined) {
+    const same = { classNames: all.classNames, ...(all.schema !== null && { schema: all.schema }) };
+    return [all, await open(flags.test, flags, same)];
   }
-  return correct;
+  const [train, test] = split(all, [1 - flags.holdOut, flags.holdOut], seeded(flags.seed).child("hold-out"));
+  return [train!, test!];
 }
