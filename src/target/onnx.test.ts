@@ -223,7 +223,8 @@ describe("openOnnxTarget", () => {
         coefficients: { type: "floats", value: [1, 0, 0, 1, -1, -1] },
         intercepts: { type: "floats", value: [0, 0, 0] },
         classlabels_strings: names(["ant", "bee", "cat"]),
-        post_transform: string("SOFTMAX"),
+        // Has no exact counterpart among the ordinary operators.
+        post_transform: string("SOFTMAX_ZERO"),
         multi_class: int(0),
       },
     };
@@ -258,6 +259,44 @@ describe("openOnnxTarget", () => {
       message: expect.stringContaining("LinearClassifier"),
     });
     expect(() => narrow(target, ["gradient"])).toThrow(/LinearClassifier/);
+  });
+
+  it.each(["SOFTMAX", "LOGISTIC", "NONE"])("differentiates a scaled linear classifier with %s", async (post) => {
+    const ml = (op: string, inputs: string[], outputs: string[], attributes: Node["attributes"]): Node => ({
+      op,
+      domain: "ai.onnx.ml",
+      name: op,
+      inputs,
+      outputs,
+      attributes,
+    });
+    const b = new GraphBuilder();
+    b.input("x", "float32", ["n", 2]);
+    const numbers = (value: number[]): Attribute => ({ type: "floats", value });
+    b.append(ml("Scaler", ["x"], ["scaled"], { offset: numbers([0.5, 0.25]), scale: numbers([2, 4]) }));
+    const labels = names(["ant", "bee", "cat"]);
+    const classifier = {
+      coefficients: numbers([1, 0, 0, 1, -1, -1]),
+      intercepts: numbers([0.5, 0, -0.5]),
+      classlabels_strings: labels,
+      post_transform: string(post),
+    };
+    b.append(ml("LinearClassifier", ["scaled"], ["label", "p"], classifier));
+    b.append(ml("Normalizer", ["p"], ["q"], { norm: string("L1") }));
+    b.append(ml("ZipMap", [post === "NONE" ? "p" : "q"], ["maps"], { classlabels_strings: labels }));
+    const graph: Graph = { ...b.build(), outputs: [{ name: "maps", dtype: null, dims: null, kind: "sequence" }] };
+    // Opening compares with ONNX Runtime's own LinearClassifier, Scaler and Normalizer.
+    const target = await open(modelOf(graph, 18, true));
+    expect(target.noGradientReason).toBeNull();
+    expect(target.scoresAre).toBe(post === "LOGISTIC" ? "log-probabilities" : "logits");
+    const at = async (x0: number, x1: number) =>
+      await target.gradient(float32([1, 2], [x0, x1]), Int32Array.of(0), { kind: "margin" });
+    const { gradient } = await at(0.3, 0.4);
+    if (post !== "LOGISTIC") expect([...gradient].map((v) => Math.round(v * 1e5) / 1e5)).toEqual([-2, 4]);
+    const slope0 = ((await at(0.31, 0.4)).loss[0]! - (await at(0.29, 0.4)).loss[0]!) / 0.02;
+    const slope1 = ((await at(0.3, 0.41)).loss[0]! - (await at(0.3, 0.39)).loss[0]!) / 0.02;
+    expect(gradient[0]).toBeCloseTo(slope0, 2);
+    expect(gradient[1]).toBeCloseTo(slope1, 2);
   });
 
   it("refuses what it cannot attack, and lists what there is", async () => {

@@ -2,6 +2,7 @@ import { MarauderError } from "../errors.ts";
 import { getInts, getString } from "../ir/index.ts";
 import type { Dim, Graph, Model } from "../ir/index.ts";
 import { foldNormalization } from "../rewrite/fold-normalization.ts";
+import { lowerLinear } from "../rewrite/lower-linear.ts";
 import { prune } from "../rewrite/prune.ts";
 import { stripOutput } from "../rewrite/strip-output.ts";
 import type { ScoreKind } from "../rewrite/strip-output.ts";
@@ -60,13 +61,16 @@ export interface ModelFacts {
 
 /** Turns a model file into the form that attacks need. Pure; throws MODEL_INPUT, OPTION_RANGE, MODEL_UNSUPPORTED. */
 export function prepareModel(file: Model, options: PrepareOptions = {}): PreparedModel {
-  let model = withoutDefaults(file);
+  let model = withBasicOperators(withoutDefaults(file));
   const widened = hasFloat16(model.graph);
   if (widened) model = { ...model, graph: widenFloat16(model.graph) };
 
   const fileOutput = chooseOutput(model.graph, options.output);
-  const dimsOf = shapesOf({ ...model, graph: prune(model.graph, [fileOutput], { dropInputs: true }) });
-  const stripped = stripOutput(model.graph, fileOutput, dimsOf, model.opsets[""] ?? 1);
+  const pruned = prune(model.graph, [fileOutput], { dropInputs: true });
+  const basic = (model.opsets[""] ?? 1) >= BROADCASTING;
+  const needed = basic ? lowerLinear(pruned, shapesOf({ ...model, graph: pruned })) : pruned;
+  const dimsOf = shapesOf({ ...model, graph: needed });
+  const stripped = stripOutput(needed, fileOutput, dimsOf, model.opsets[""] ?? 1);
   const classNames = findClassNames(model.graph, fileOutput);
   const scoresOnly = prune(stripped.graph, [stripped.scores], { dropInputs: true });
   // Without ZipMap, whose sequences of maps do not cross into JavaScript.
@@ -112,6 +116,23 @@ export function prepareModel(file: Model, options: PrepareOptions = {}): Prepare
       reshapesOpened: opened?.changed.length ?? 0,
     },
   };
+}
+
+/** Since this opset Add, Sub, Mul, Div and Gemm have the form that the rewrites write. */
+const BROADCASTING = 7;
+
+/**
+ * Pipelines of ai.onnx.ml often declare a default opset of 1 although they use nothing of it. Such a model may as well
+ * declare a later one, in which rewrites can be written.
+ */
+function withBasicOperators(model: Model): Model {
+  if ((model.opsets[""] ?? 1) >= BROADCASTING) return model;
+  const plain = (node: Graph["nodes"][number]): boolean =>
+    (node.domain !== "" && node.domain !== "ai.onnx") ||
+    node.op === "Identity" ||
+    (node.op === "Cast" && node.attributes["to"]?.type === "int");
+  if (!model.graph.nodes.every(plain)) return model;
+  return { ...model, irVersion: Math.max(model.irVersion, 4), opsets: { ...model.opsets, "": 9 } };
 }
 
 /** Inputs that repeat a constant are defaults (all constants are, before IR version 4); they become plain constants. */

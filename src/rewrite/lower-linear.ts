@@ -1,0 +1,105 @@
+import { getFloats, getString, GraphBuilder, int } from "../ir/index.ts";
+import type { Dim, Graph, Node } from "../ir/index.ts";
+import { float32 } from "../tensor/index.ts";
+import { producers, readers } from "./uses.ts";
+
+/**
+ * Writes the linear operators of ai.onnx.ml (LinearClassifier, Scaler, and the L1 Normalizer behind a classifier) with
+ * ordinary operators, which have gradients. Value names stay. What has no exact counterpart stays as it is: a binary
+ * classifier of one row, other transforms, a classifier whose label output is read, one whose weights do not fit the
+ * width of its input (ONNX Runtime runs those, too). Works for every opset from 7.
+ */
+export function lowerLinear(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null = () => null): Graph {
+  const b = new GraphBuilder({ ...graph, nodes: [] });
+  // Names of the nodes that are still to come must not be taken.
+  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const madeBy = producers(graph);
+  const readBy = readers(graph);
+  const isOutput = new Set(graph.outputs.map((o) => o.name));
+  const lowered = new Set<Node>();
+  for (const node of graph.nodes) {
+    const done =
+      node.domain === "ai.onnx.ml" &&
+      lower(b, node, madeBy, lowered, dimsOf, (name) => readBy.has(name) || isOutput.has(name));
+    if (done) lowered.add(node);
+    else b.append(node);
+  }
+  if (lowered.size === 0) return graph;
+  const built = b.build();
+  return { ...graph, nodes: built.nodes, constants: built.constants };
+}
+
+function lower(
+  b: GraphBuilder,
+  node: Node,
+  madeBy: ReadonlyMap<string, Node>,
+  lowered: ReadonlySet<Node>,
+  dimsOf: (name: string) => readonly Dim[] | null,
+  used: (name: string) => boolean,
+): boolean {
+  const x = node.inputs[0] ?? "";
+  const finish = (op: string, inputs: string[], output: string, attributes: Node["attributes"] = {}): true => {
+    b.append({ op, domain: "", name: `${output}_lowered`, inputs, outputs: [output], attributes });
+    return true;
+  };
+  if (node.op === "Scaler") {
+    const offset = getFloats(node, "offset") ?? [0];
+    const scale = getFloats(node, "scale") ?? [1];
+    const shift = b.sub(x, b.constant(float32([offset.length], offset)));
+    return finish("Mul", [shift, b.constant(float32([scale.length], scale))], node.outputs[0]!);
+  }
+  if (node.op === "LinearClassifier") {
+    const [label, scores] = node.outputs;
+    const weights = getFloats(node, "coefficients");
+    const classes = classCount(node);
+    const post = getString(node, "post_transform", "NONE");
+    const end = { NONE: "Identity", SOFTMAX: "Softmax", LOGISTIC: "Sigmoid" }[post];
+    if (weights === null || scores === undefined || end === undefined || classes < 2) return false;
+    const intercepts = getFloats(node, "intercepts") ?? Array.from({ length: classes }, () => 0);
+    const features = weights.length / classes;
+    if (intercepts.length !== classes || !Number.isInteger(features) || features === 0 || used(label!)) return false;
+    const width = dimsOf(x)?.at(-1);
+    if (typeof width === "number" && width !== features) return false;
+    // One row for two classes would give an even length here; the number of intercepts tells the two apart.
+    const z = b.op(
+      "Gemm",
+      [x, b.constant(float32([classes, features], weights)), b.constant(float32([classes], intercepts))],
+      {
+        transB: int(1),
+      },
+    );
+    return finish(end, [z], scores, end === "Softmax" ? { axis: int(1) } : {});
+  }
+  const before = madeBy.get(x);
+  if (
+    node.op === "Normalizer" &&
+    getString(node, "norm", "MAX") === "L1" &&
+    before !== undefined &&
+    lowered.has(before)
+  ) {
+    const post = getString(before, "post_transform", "NONE");
+    if (post === "SOFTMAX") return finish("Identity", [x], node.outputs[0]!);
+    if (post !== "LOGISTIC") return false;
+    // All are positive, so their sum is their L1 norm.
+    const classes = classCount(before);
+    const sum = b.matmul(
+      x,
+      b.constant(
+        float32(
+          [classes, 1],
+          Array.from({ length: classes }, () => 1),
+        ),
+      ),
+    );
+    return finish("Div", [x, sum], node.outputs[0]!);
+  }
+  return false;
+}
+
+function classCount(node: Node): number {
+  for (const name of ["classlabels_ints", "classlabels_strings"]) {
+    const a = node.attributes[name];
+    if ((a?.type === "ints" || a?.type === "strings") && a.value.length > 0) return a.value.length;
+  }
+  return 0;
+}
