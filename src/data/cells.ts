@@ -1,10 +1,14 @@
 import type { Column } from "./dataset.ts";
 
-const missing = new Set(["", "?", "na", "n/a", "nan", "null"]);
+const missing = new Set(["na", "n/a", "nan", "null"]);
 const truths: Readonly<Record<string, number>> = { true: 1, false: 0, yes: 1, no: 0, "1": 1, "0": 0 };
 
 /** A cell that stands for nothing: empty, ?, NA, N/A, NaN, null. */
-export const isMissing = (cell: string): boolean => missing.has(cell.trim().toLowerCase());
+export function isMissing(cell: string): boolean {
+  const text = cell.trim();
+  if (text.length < 2) return text === "" || text === "?";
+  return text.length <= 4 && text.charCodeAt(0) > 57 && missing.has(text.toLowerCase()); // most cells are numbers or long
+}
 
 export const isNumber = (cell: string): boolean => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(cell.trim());
 

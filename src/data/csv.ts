@@ -16,6 +16,13 @@ export interface CsvOptions {
 export function parseCsv(text: string, path: string, options: CsvOptions = {}): RawTable {
   const body = text.startsWith("\ufeff") ? text.slice(1) : text;
   const delimiter = options.delimiter ?? guessDelimiter(body);
+  if (delimiter.length !== 1 || /["\r\n ]/.test(delimiter)) {
+    const got = JSON.stringify(delimiter);
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `a delimiter is one character, not a quote, space or line break; got ${got}`,
+    );
+  }
   const { rows, lines } = split(body, delimiter, path);
   const first = rows[0];
   if (first === undefined) throw new MarauderError("DATA_INVALID", `${path} has no rows; expected at least one`);
@@ -67,6 +74,7 @@ function looksLikeHeader(rows: readonly (readonly string[])[]): boolean {
 function split(text: string, delimiter: string, path: string): { rows: string[][]; lines: number[] } {
   const rows: string[][] = [];
   const lines: number[] = [];
+  const separator = delimiter.charCodeAt(0);
   let row: string[] = [];
   let line = 1;
   let rowLine = 1;
@@ -79,11 +87,11 @@ function split(text: string, delimiter: string, path: string): { rows: string[][
     row = [];
   };
   while (at < text.length) {
-    const quoted = /[ ]*"/y;
-    quoted.lastIndex = at;
     let cell: string;
-    if (quoted.test(text)) {
-      const start = quoted.lastIndex;
+    let open = at;
+    while (text.charCodeAt(open) === 0x20) open++;
+    if (text.charCodeAt(open) === 0x22) {
+      const start = open + 1;
       let close = text.indexOf('"', start);
       while (close >= 0 && text[close + 1] === '"') close = text.indexOf('"', close + 2);
       if (close < 0) {
@@ -104,7 +112,10 @@ function split(text: string, delimiter: string, path: string): { rows: string[][
       }
     } else {
       const start = at;
-      while (at < text.length && text[at] !== delimiter && text[at] !== "\n" && text[at] !== "\r") at++;
+      for (; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (code === separator || code === 0x0a || code === 0x0d) break;
+      }
       cell = text.slice(start, at);
     }
     row.push(cell);

@@ -44,6 +44,9 @@ describe("csv", () => {
   ])("refuses %j with the line", (text, message) => {
     expect(() => parseCsv(text, "t", { header: true })).toThrow(message);
   });
+  it("wants one character as delimiter", () => {
+    expect(() => parseCsv("a::b\n1::2\n", "t", { delimiter: "::" })).toThrow(/one character/);
+  });
   it("writes what it reads: any cells come back", () => {
     const cell = fc.string({ unit: "grapheme" }).filter((s) => !/^ *"/.test(s) && s !== "\ufeff");
     fc.assert(
