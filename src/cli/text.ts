@@ -32,8 +32,4 @@ export const percentInterval = (i: { value: number; low: number; high: number })
 
 /** Text from data and models, safe for a terminal: control characters are shown, not obeyed. */
 export const printable = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- finding control characters is the point
-  text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  text.replace(/[\p{Cc}\p{Cf}]/gu, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
