@@ -5,6 +5,7 @@ import { byClass, checkSuspects, type ClassVerdict, type Detector, type Flagged 
 import { alphaOption } from "./detector-options.ts";
 import { maxTest } from "./max-test.ts";
 import { topDirection, type TopDirection } from "./top-direction.ts";
+import { whitenedWithin } from "./whitening.ts";
 import { excessMassTable, unimodalityP } from "./unimodality.ts";
 
 export interface SpectralOptions {
@@ -76,10 +77,10 @@ export const spectralSignatures: Detector<SpectralOptions> = {
     const rows = byClass(allLabels, classes);
     const own = rows.map((list) => list.filter((row) => row < n));
     const directions: TopDirection[] = [];
-    for (let label = 0; label < classes; label++) {
+    for (const [label, white] of whitenedWithin(features, width, rows).entries()) {
       throwIfCancelled(context.signal);
       context.step(label, classes);
-      directions.push(topDirection(features, width, rows[label]!));
+      directions.push(topDirection(white, width, rows[label]!.map((_, i) => i)));
     }
     const coordinate = new Float64Array(n + m);
     rows.forEach((list, label) => list.forEach((row, i) => (coordinate[row] = directions[label]!.coordinates[i]!)));
@@ -131,6 +132,9 @@ const TAILS: readonly number[] = [
   0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.175, 0.15, 0.125, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.02, 0.01,
 ];
 
+/** Largest p-value of "one mode" at which a tail counts as a group of its own, and not as a class that drifted. */
+const SEPARATE = 0.05;
+
 /** With a reference: are there more suspects than chance gives beyond any of the thresholds, on either side, in any class? */
 function shuffledTests(
   rows: readonly number[][],
@@ -140,8 +144,9 @@ function shuffledTests(
   rng: Rng,
   options: SpectralOptions,
 ): ClassTest[] {
-  const total = coordinate.length;
-  const member = new Uint8Array(total).fill(1, 0, n);
+  const member = new Uint8Array(coordinate.length).fill(1, 0, n);
+  const table = excessMassTable();
+  const samples = rows.map((list) => list.filter((row) => row < n).map((row) => coordinate[row]!));
   const each = 2 * TAILS.length;
   // Rows of a class from one end to the other; a tail is the rows up to a position from its end.
   const orders = rows.map((list) => list.toSorted((a, b) => coordinate[b]! - coordinate[a]! || a - b));
@@ -165,7 +170,7 @@ function shuffledTests(
     let best = label * each;
     for (let h = label * each; h < (label + 1) * each; h++) if (z[h]! > z[best]!) best = h;
     const p = adjusted[best]!;
-    if (p > options.alpha) return { p, adjusted: p, tail: null };
+    if (p > options.alpha || unimodalityP(samples[label]!, table) > SEPARATE) return { p, adjusted: p, tail: null };
     const side = best - label * each < TAILS.length ? 1 : -1;
     const length = lengths[label]![(best - label * each) % TAILS.length]!;
     const order = orders[label]!;
