@@ -1,3 +1,5 @@
+import { poisonDetectionProbe } from "./poison-detection.ts";
+import { sanitizationProbe } from "./sanitization.ts";
 import type { AnyProbe } from "../run.ts";
 import { badnetsProbe } from "./badnets.ts";
 import { evasionProbe } from "./evasion.ts";
@@ -11,6 +13,8 @@ export const probes: readonly AnyProbe[] = [
   knownTriggerProbe,
   badnetsProbe,
   labelFlipProbe,
+  poisonDetectionProbe,
+  sanitizationProbe,
   evasionProbe,
   membershipProbe,
   memorizationScoreProbe,

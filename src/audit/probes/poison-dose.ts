@@ -76,7 +76,7 @@ export async function measureDoses(
   };
 }
 
-const some = (context: RunContext, data: Dataset, most: number, label: string): Dataset =>
+export const some = (context: RunContext, data: Dataset, most: number, label: string): Dataset =>
   data.size <= most ? data : take(data, context.rng.child(label).choose(data.size, most).toSorted());
 
 /** Shares of the set to distinct numbers of rows, at least one each. */

@@ -80,7 +80,13 @@ export const spectralSignatures: Detector<SpectralOptions> = {
     for (const [label, white] of whitenedWithin(features, width, rows).entries()) {
       throwIfCancelled(context.signal);
       context.step(label, classes);
-      directions.push(topDirection(white, width, rows[label]!.map((_, i) => i)));
+      directions.push(
+        topDirection(
+          white,
+          width,
+          rows[label]!.map((_, i) => i),
+        ),
+      );
     }
     const coordinate = new Float64Array(n + m);
     rows.forEach((list, label) => list.forEach((row, i) => (coordinate[row] = directions[label]!.coordinates[i]!)));

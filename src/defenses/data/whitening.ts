@@ -7,12 +7,19 @@ const RIDGE = 0.02;
  * planted group, which only one class has, stands out. Features have shape [n, width]; the answer holds one
  * [rows of the class, width] array for each class.
  */
-export function whitenedWithin(features: Float32Array, width: number, classes: readonly (readonly number[])[]): Float32Array[] {
+export function whitenedWithin(
+  features: Float32Array,
+  width: number,
+  classes: readonly (readonly number[])[],
+): Float32Array[] {
   const centred = classes.map((rows) => centre(features, width, rows));
   const total = new Float64Array(width * width);
   for (const x of centred) addScatter(total, x, width);
   const all = classes.reduce((sum, rows) => sum + rows.length, 0);
-  const factor = cholesky(total.map((v) => v / Math.max(1, all)), width);
+  const factor = cholesky(
+    total.map((v) => v / Math.max(1, all)),
+    width,
+  );
   return factor === null ? centred : centred.map((x) => solve(x, factor, width));
 }
 
