@@ -49,16 +49,16 @@ export interface Programs {
 /** Compiles each graph at first use. `threads` as in SessionOptions. */
 export function openPrograms(engine: Engine, trainable: Trainable, threads: number | undefined): Programs {
   const layout = layoutOf(trainable.model, trainable.parameters);
-  const loaded: Promise<Session>[] = [];
+  const loaded: Session[] = [];
   const options = threads === undefined ? {} : { threads };
   const lazy = <K extends string>(make: () => Program<K>): (() => Promise<Loaded<K>>) => {
     let kept: Promise<Loaded<K>> | null = null;
     return () => {
       kept ??= (async () => {
         const { model, outputs } = make();
-        const session = engine.load(model, options);
+        const session = await engine.load(model, options);
         loaded.push(session);
-        return { session: await session, outputs };
+        return { session, outputs };
       })();
       return kept;
     };
@@ -106,7 +106,7 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
       return out[outputs[what]] as Tensor<"float32">;
     },
     async close() {
-      for (const session of loaded.splice(0)) await (await session).close();
+      for (const session of loaded.splice(0)) await session.close();
     },
   };
 }
