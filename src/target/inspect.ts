@@ -191,7 +191,7 @@ function assumptionsOf(prepared: PreparedModel, classes: number | null, options:
     {
       what: "layout",
       value: `one example has shape ${describeDims(inputShape)}${layoutOf(inputShape)}`,
-      override: "--input-shape D,D,D",
+      override: "--shape CxHxW",
     },
     {
       what: "bounds",

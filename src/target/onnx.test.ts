@@ -320,7 +320,7 @@ describe("openOnnxTarget", () => {
     await expect(open(modelOf(outputs.build()), { output: "nothing" })).rejects.toThrow(/"nothing"/);
     const free = new GraphBuilder();
     free.output(free.op("GlobalMaxPool", [free.input("x", "float32", ["n", 3, "h", "w"])]), "float32", null);
-    await expect(open(modelOf(free.build()))).rejects.toThrow(/--input-shape/);
+    await expect(open(modelOf(free.build()))).rejects.toThrow(/--shape/);
     expect((await open(modelOf(free.build()), { inputShape: [3, 4, 4] })).classes).toBe(3);
     await expect(open(modelOf(free.build()), { inputShape: [2, 4, 4] })).rejects.toThrow(/does not fit/);
     await expect(open(network([6], "n"), { bounds: { low: 1, high: 1 } })).rejects.toMatchObject({

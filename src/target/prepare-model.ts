@@ -156,7 +156,7 @@ function exampleShape(
   const misfit = (why: string): never => {
     throw new MarauderError(
       "MODEL_INPUT",
-      `the input ${name} has shape ${describeDims(dims)}: ${why}; give the shape of one example, as in --input-shape 3,224,224`,
+      `the input ${name} has shape ${describeDims(dims)}: ${why}; give the shape of one example, as in --shape 3,224,224`,
     );
   };
   if (dims === null) {

@@ -3,6 +3,7 @@ import { addAttack } from "./attack.ts";
 import { addAudit } from "./audit.ts";
 import { addDemo } from "./demo.ts";
 import { addExplain } from "./explain.ts";
+import { addInspect } from "./inspect.ts";
 import { addList } from "./list.ts";
 import { addReport } from "./report.ts";
 import { addSanitize } from "./sanitize.ts";
@@ -12,6 +13,7 @@ import { addTrain } from "./train.ts";
 export const commands: readonly ((main: Command, signal: AbortSignal) => void)[] = [
   addDemo,
   addAudit,
+  addInspect,
   addAttack,
   addTrain,
   addSanitize,
