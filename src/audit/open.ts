@@ -199,6 +199,7 @@ async function openTarget(
     bounds,
     ...(planned.mean !== undefined && { mean: planned.mean }),
     ...(planned.sd !== undefined && { sd: planned.sd }),
+    ...(planned.shape !== undefined && { inputShape: planned.shape }),
     ...(planned.input !== undefined && { input: planned.input }),
     ...(planned.output !== undefined && { output: planned.output }),
   });

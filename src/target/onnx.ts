@@ -21,7 +21,7 @@ export interface OnnxTargetOptions extends PrepareOptions {
   readonly bounds: Bounds;
   readonly id?: string;
   readonly threads?: number;
-  /** Most examples in one run; by default 16 to 256, by the size of the model's values. */
+  /** Most examples in one run; by default 16 to 1024, by the size of the model's values. */
   readonly batch?: number;
 }
 
@@ -195,5 +195,5 @@ function chunkFor(model: Model, inputShape: readonly number[]): number {
     if (dims === undefined || !dims.every((d) => typeof d === "number")) continue;
     each += (sizeOf(dims) * bitsPerElement(info.dtype ?? "float32")) / 8;
   }
-  return Math.max(16, Math.min(256, 2 ** Math.floor(Math.log2((24 * 2 ** 20) / Math.max(each, 1)))));
+  return Math.max(16, Math.min(1024, 2 ** Math.floor(Math.log2((24 * 2 ** 20) / Math.max(each, 1)))));
 }

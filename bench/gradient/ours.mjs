@@ -1,0 +1,40 @@
+// Input-gradient step of one model through Marauder's target: loss, scores and gradient in one run.
+// Usage: node ours.mjs MODEL THREADS SECONDS   prints one JSON line.
+import { ortEngine } from "../../dist/engine/index.js";
+import { seeded } from "../../dist/random/index.js";
+import { openOnnxTarget } from "../../dist/target/index.js";
+import { float32, sizeOf } from "../../dist/tensor/index.js";
+import { models } from "./models.mjs";
+
+const [name, threads, seconds] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const { model, batch, shape, classes } = models[name]();
+const target = await openOnnxTarget(model, { engine: ortEngine, bounds: { low: 0, high: 1 }, threads, ...(process.argv[5] ? { batch: Number(process.argv[5]) } : {}) });
+const rng = seeded(0).child("inputs");
+const x = new Float32Array(batch * sizeOf(shape));
+rng.fillUniform(x, 0, 1);
+const input = float32([batch, ...shape], x);
+const labels = Int32Array.from({ length: batch }, () => rng.int(classes));
+const step = () => target.gradient(input, labels, { kind: "cross-entropy" });
+for (let i = 0; i < 5; i++) await step();
+const times = [];
+const end = performance.now() + 1000 * seconds;
+while (performance.now() < end || times.length < 10) {
+  const start = performance.now();
+  await step();
+  times.push(performance.now() - start);
+}
+times.sort((a, b) => a - b);
+console.log(
+  JSON.stringify({
+    model: name,
+    engine: "marauder",
+    threads,
+    batch,
+    chunk: target.facts.chunk,
+    ms: times[times.length >> 1],
+    msMin: times[0],
+    steps: times.length,
+    peakMiB: process.resourceUsage().maxRSS / 1024,
+  }),
+);
+await target.close();
