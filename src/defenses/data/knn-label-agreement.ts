@@ -1,6 +1,6 @@
 import { benjaminiHochberg, betaCdf } from "../../stats/index.ts";
 import type { Rng } from "../../random/rng.ts";
-import { throwIfCancelled } from "../../errors.ts";
+import { MarauderError, throwIfCancelled } from "../../errors.ts";
 import {
   byClass,
   checkSuspects,
@@ -11,20 +11,14 @@ import {
   type Suspects,
 } from "./detector.ts";
 import { alphaOption } from "./detector-options.ts";
-import { maxTest } from "./max-test.ts";
-import { disagreement, neighbours } from "./neighbours.ts";
+import { excessTest, type Property } from "./excess-test.ts";
+import { neighbours, votesOf, type Votes } from "./neighbours.ts";
 
 export interface KnnOptions {
   alpha: number;
   k: number;
   shuffles: number;
   tolerated: number;
-}
-
-interface Votes {
-  readonly against: Float64Array;
-  readonly outvoted: Uint8Array;
-  readonly alone: Uint8Array;
 }
 
 /** Hypotheses: for each class, then for all classes together, first "outvoted" and then "alone". */
@@ -72,7 +66,7 @@ export const knnLabelAgreement: Detector<KnnOptions> = {
     },
     tolerated: {
       type: "float",
-      default: 0.005,
+      default: 0.02,
       min: 0,
       max: 0.5,
       doc: "Without a reference: share of clean rows that may have no neighbour of their own class.",
@@ -89,61 +83,41 @@ export const knnLabelAgreement: Detector<KnnOptions> = {
     const allLabels = new Int32Array(n + m);
     allLabels.set(labels);
     if (reference !== null) allLabels.set(reference.labels, n);
-    const k = Math.max(1, Math.min(options.k, n - 1));
-    // Enough places that k suspects are among them whichever rows the shuffle makes suspects.
-    const places = Math.max(
-      1,
-      Math.min(n + m - 1, Math.ceil((k * (n + m)) / Math.max(1, n)) + (m > 0 ? 2 * k + 10 : 0)),
-    );
-    const lists = neighbours(all, width, places);
+    // Suspects and reference vote alike, so that what is said of a row does not depend on which of the two it is.
+    const k = Math.min(options.k, n + m - 1);
+    if (k < 1) throw new MarauderError("NOT_ENOUGH_DATA", "knn-label-agreement needs at least 2 rows, got 1 or none");
+    const votes = votesOf(neighbours(all, width, k), k, allLabels, classes);
     throwIfCancelled(context.signal);
-    const votes: Votes = {
-      against: new Float64Array(n + m),
-      outvoted: new Uint8Array(n + m),
-      alone: new Uint8Array(n + m),
-    };
-    const member = new Uint8Array(n + m).fill(1, 0, n);
-    const vote = (who: Uint8Array): void => disagreement(lists, allLabels, classes, who, k, votes);
-    vote(member);
-    const own = {
+    const own: Votes = {
       against: votes.against.slice(0, n),
       outvoted: votes.outvoted.slice(0, n),
       alone: votes.alone.slice(0, n),
     };
+    const member = new Uint8Array(n + m).fill(1, 0, n);
     const verdicts =
       reference === null
         ? binomial(own, suspects, options)
-        : shuffled(votes, vote, allLabels, member, classes, options, context.rng.child("knn-label-agreement"));
+        : compared(votes, allLabels, member, classes, options, context.rng.child("knn-label-agreement"));
     return detection(own, verdicts, suspects, options, rowIds, k);
   },
 };
 
-function shuffled(
+function compared(
   votes: Votes,
-  vote: (who: Uint8Array) => void,
   labels: Int32Array,
   member: Uint8Array,
   classes: number,
   options: KnnOptions,
   rng: Rng,
 ): Verdicts {
+  const rows = byClass(labels, classes);
+  const everywhere = Array.from(labels, (_, i) => i);
+  const properties = ([votes.outvoted, votes.alone] as const).flatMap((has): Property[] => [
+    ...rows.map((own, label) => ({ label, rows: own.filter((row) => has[row] === 1) })),
+    { label: null, rows: everywhere.filter((row) => has[row] === 1) },
+  ]);
+  const { adjusted } = excessTest(properties, rows, member, rng, options.shuffles);
   const width = classes + 1;
-  const count = (who: Uint8Array, out: Float64Array): void => {
-    vote(who);
-    for (let i = 0; i < labels.length; i++) {
-      if (who[i] === 0) continue;
-      const y = labels[i]!;
-      if (votes.outvoted[i] === 1) {
-        out[y]!++;
-        out[classes]!++;
-      }
-      if (votes.alone[i] === 1) {
-        out[width + y]!++;
-        out[width + classes]!++;
-      }
-    }
-  };
-  const { adjusted } = maxTest(2 * width, byClass(labels, classes), member, count, rng, options.shuffles);
   return verdictsFrom(
     Array.from(adjusted.subarray(0, width)),
     Array.from(adjusted.subarray(width)),

@@ -1,19 +1,12 @@
-/** For each row the `length` nearest other rows (Euclidean), nearest first; ties by position. */
-export interface NeighbourLists {
-  readonly length: number;
-  /** Shape [n, length]; unused places hold -1. */
-  readonly rows: Int32Array;
-}
-
-/** Exact, by brute force: n^2 width / 2 multiplications and n * length memory. */
-export function neighbours(features: Float32Array, width: number, length: number): NeighbourLists {
+/** For each row the `k` nearest other rows (Euclidean), nearest first, ties by position; shape [n, k], k < n. */
+export function neighbours(features: Float32Array, width: number, k: number): Int32Array {
   const n = features.length / width;
-  const rows = new Int32Array(n * length).fill(-1);
-  const distance = new Float64Array(n * length).fill(Infinity);
+  const rows = new Int32Array(n * k).fill(-1);
+  const distance = new Float64Array(n * k).fill(Infinity);
   const insert = (at: number, other: number, d: number): void => {
-    const base = at * length;
-    if (d >= distance[base + length - 1]!) return;
-    let place = length - 1;
+    const base = at * k;
+    if (d >= distance[base + k - 1]!) return;
+    let place = k - 1;
     while (place > 0 && distance[base + place - 1]! > d) {
       distance[base + place] = distance[base + place - 1]!;
       rows[base + place] = rows[base + place - 1]!;
@@ -33,43 +26,41 @@ export function neighbours(features: Float32Array, width: number, length: number
       insert(j, i, d);
     }
   }
-  return { length, rows };
+  return rows;
 }
 
-/**
- * Share of the vote against each row's own label among its k nearest members, where a vote counts 1 / (rows of its class):
- * a rare class is not outvoted for being rare. `outvoted` says that another class has more votes.
- */
-export function disagreement(
-  lists: NeighbourLists,
-  labels: Int32Array,
-  classes: number,
-  member: Uint8Array,
-  k: number,
-  out: { against: Float64Array; outvoted: Uint8Array; alone: Uint8Array },
-): void {
+export interface Votes {
+  /** Share of the weighted votes that go to other classes, 0 to 1. */
+  readonly against: Float64Array;
+  /** 1 where another class has more votes than the row's own. */
+  readonly outvoted: Uint8Array;
+  /** 1 where no neighbour has the row's own label. */
+  readonly alone: Uint8Array;
+}
+
+/** What the neighbours of each row say; a vote counts 1 / (rows of its class), so that a rare class is not outvoted for being rare. */
+export function votesOf(lists: Int32Array, k: number, labels: Int32Array, classes: number): Votes {
+  const n = labels.length;
   const size = new Float64Array(classes);
-  labels.forEach((y, i) => (size[y]! += member[i]!));
+  for (const y of labels) size[y]!++;
+  const out: Votes = { against: new Float64Array(n), outvoted: new Uint8Array(n), alone: new Uint8Array(n) };
   const votes = new Float64Array(classes);
-  const { rows, length } = lists;
-  for (let i = 0; i < labels.length; i++) {
+  for (let i = 0; i < n; i++) {
     votes.fill(0);
-    let seen = 0;
-    let total = 0;
-    for (let place = 0; place < length && seen < k; place++) {
-      const other = rows[i * length + place]!;
-      if (other < 0) break;
-      if (member[other] === 0) continue;
-      const y = labels[other]!;
-      votes[y]! += 1 / size[y]!;
-      total += 1 / size[y]!;
-      seen++;
+    for (let place = 0; place < k; place++) {
+      const other = lists[i * k + place]!;
+      if (other >= 0) votes[labels[other]!]! += 1 / size[labels[other]!]!;
     }
     const own = votes[labels[i]!]!;
+    let total = 0;
     let best = 0;
-    for (const v of votes) if (v > best) best = v;
+    for (const v of votes) {
+      total += v;
+      if (v > best) best = v;
+    }
     out.against[i] = total === 0 ? 0 : 1 - own / total;
     out.outvoted[i] = best > own * (1 + 1e-12) ? 1 : 0;
     out.alone[i] = total > 0 && own === 0 ? 1 : 0;
   }
+  return out;
 }

@@ -3,7 +3,7 @@ import type { Rng } from "../../random/rng.ts";
 import { benjaminiHochberg, betaCdf } from "../../stats/index.ts";
 import { byClass, checkSuspects, type ClassVerdict, type Detector, type Flagged } from "./detector.ts";
 import { alphaOption } from "./detector-options.ts";
-import { maxTest } from "./max-test.ts";
+import { excessTest, type Property } from "./excess-test.ts";
 import { topDirection, type TopDirection } from "./top-direction.ts";
 import { whitenedWithin } from "./whitening.ts";
 import { excessMassTable, unimodalityP } from "./unimodality.ts";
@@ -133,13 +133,11 @@ export const spectralSignatures: Detector<SpectralOptions> = {
   },
 };
 
-/** Shares of a class that may lie beyond a tail's threshold. */
-const TAILS: readonly number[] = [
-  0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.175, 0.15, 0.125, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.02, 0.01,
-];
+/** Shares of a class that may lie beyond a tail's threshold: a planted group is a minority of its class. */
+const TAILS: readonly number[] = [0.4, 0.3, 0.25, 0.2, 0.175, 0.15, 0.125, 0.1, 0.08, 0.065, 0.05, 0.04, 0.03, 0.02];
 
-/** Largest p-value of "one mode" at which a tail counts as a group of its own, and not as a class that drifted. */
-const SEPARATE = 0.05;
+/** A tail counts as a group of its own, and not as a class that drifted a little, when suspects are so many times likelier to be in it. */
+const LIFT = 3;
 
 /** With a reference: are there more suspects than chance gives beyond any of the thresholds, on either side, in any class? */
 function shuffledTests(
@@ -151,37 +149,39 @@ function shuffledTests(
   options: SpectralOptions,
 ): ClassTest[] {
   const member = new Uint8Array(coordinate.length).fill(1, 0, n);
-  const table = excessMassTable();
-  const samples = rows.map((list) => list.filter((row) => row < n).map((row) => coordinate[row]!));
-  const each = 2 * TAILS.length;
-  // Rows of a class from one end to the other; a tail is the rows up to a position from its end.
-  const orders = rows.map((list) => list.toSorted((a, b) => coordinate[b]! - coordinate[a]! || a - b));
-  const lengths = orders.map((order) => TAILS.map((share) => Math.max(1, Math.round(share * order.length))));
-  const count = (who: Uint8Array, out: Float64Array): void => {
-    orders.forEach((order, label) => {
-      if (!judged[label]) return;
-      for (const side of [0, 1]) {
-        let at = 0;
-        let hits = 0;
-        for (let t = TAILS.length - 1; t >= 0; t--) {
-          for (; at < lengths[label]![t]!; at++) hits += who[order[side === 0 ? at : order.length - 1 - at]!]!;
-          out[label * each + side * TAILS.length + t] = hits;
-        }
-      }
+  interface TailProperty extends Property {
+    readonly label: number;
+    readonly side: 1 | -1;
+  }
+  const properties = rows.flatMap((list, label): TailProperty[] => {
+    if (!judged[label]) return [];
+    const order = list.toSorted((a, b) => coordinate[b]! - coordinate[a]! || a - b);
+    return TAILS.flatMap((share) => {
+      const length = Math.max(1, Math.round(share * order.length));
+      return [
+        { label, side: 1 as const, rows: order.slice(0, length) },
+        { label, side: -1 as const, rows: order.slice(order.length - length).toReversed() },
+      ];
     });
-  };
-  const { adjusted, z } = maxTest(rows.length * each, rows, member, count, rng, options.shuffles);
-  return rows.map((_, label): ClassTest => {
+  });
+  const { adjusted, surprise, counts } = excessTest(properties, rows, member, rng, options.shuffles);
+  return rows.map((list, label): ClassTest => {
     if (!judged[label]) return { p: null, adjusted: null, tail: null };
-    let best = label * each;
-    for (let h = label * each; h < (label + 1) * each; h++) if (z[h]! > z[best]!) best = h;
-    const p = adjusted[best]!;
-    if (p > options.alpha || unimodalityP(samples[label]!, table) > SEPARATE) return { p, adjusted: p, tail: null };
-    const side = best - label * each < TAILS.length ? 1 : -1;
-    const length = lengths[label]![(best - label * each) % TAILS.length]!;
-    const order = orders[label]!;
-    const last = order[side === 1 ? length - 1 : order.length - length]!;
-    return { p, adjusted: p, tail: { side, beyond: side * coordinate[last]! } };
+    let best = -1;
+    properties.forEach((t, h) => {
+      if (t.label === label && (best < 0 || surprise[h]! > surprise[best]!)) best = h;
+    });
+    const tail = properties[best]!;
+    const suspects = list.filter((row) => row < n).length;
+    const inside = counts[best]! / suspects;
+    const others = (tail.rows.length - counts[best]! + 0.5) / (list.length - suspects + 1);
+    const found = adjusted[best]! <= options.alpha && inside >= LIFT * others;
+    const last = tail.rows[tail.rows.length - 1]!;
+    return {
+      p: Math.exp(-surprise[best]!),
+      adjusted: adjusted[best]!,
+      tail: found ? { side: tail.side, beyond: tail.side * coordinate[last]! } : null,
+    };
   });
 }
 
