@@ -17,6 +17,7 @@ export function judge(
     for (const check of checks) {
       if (subject.risks !== undefined && !subject.risks.includes(check.risk)) continue;
       const read = own.filter((e) => check.reads.includes(e.kind));
+      if (read.length === 0 && !wasAsked(record, check, subject.id, kindsOf)) continue;
       findings.push({
         ...(read.length === 0 ? withoutEvidence(record, check, subject.id, kindsOf) : ask(check, read)),
         check: check.id,
@@ -48,6 +49,13 @@ function ask(check: Check, evidence: readonly EvidenceBase[]): Judgement {
       advice: ["Delete the evidence named below and run the audit again; if it happens again, report it."],
     };
   }
+}
+
+/** Whether a probe that this check lives on was tried on the subject: a plan that lists its probes leaves others out. */
+function wasAsked(record: RunRecord, check: Check, subject: string, kindsOf: KindsOf): boolean {
+  return [...record.skipped, ...record.failed].some(
+    (tried) => tried.subject === subject && kindsOf(tried.probe).some((kind) => check.reads.includes(kind)),
+  );
 }
 
 function withoutEvidence(record: RunRecord, check: Check, subject: string, kindsOf: KindsOf): Judgement {

@@ -33,7 +33,7 @@ function atReference(e: EvasionEvidence): EvasionEvidence["curve"][number] {
 function judgeOne(e: EvasionEvidence, all: readonly EvasionEvidence[]): Judgement {
   const point = atReference(e);
   const measures: Judgement["measures"] = [
-    { name: "clean accuracy", unit: "fraction", value: e.cleanAccuracy, better: "higher" },
+    { name: "clean accuracy", unit: "fraction", value: e.testAccuracy?.accuracy ?? e.cleanAccuracy, better: "higher" },
     { name: `robust accuracy at ${budgetText(e)}`, unit: "fraction", value: point.robustAccuracy, better: "higher" },
     ...(e.distance === null
       ? []

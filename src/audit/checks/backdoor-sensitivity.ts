@@ -16,22 +16,9 @@ export const backdoorSensitivity: Check<DoseResponseEvidence> = {
     atlas: ["AML.T0020", "AML.T0018"],
     nist: ["NISTAML.023"],
   },
-  reads: ["dose-response"],
-  judge(evidence) {
-    const own = evidence.find((e) => e.attack === "badnets");
-    return own === undefined ? notMeasured("badnets") : judgeBackdoor(own);
-  },
+  reads: ["badnets-doses"],
+  judge: ([evidence]) => judgeBackdoor(evidence!),
 };
-
-export const notMeasured = (attack: string): Judgement => ({
-  outcome: "inapplicable",
-  severity: "none",
-  evidence: null,
-  headline: `Not measured: the probe ${attack} was not run.`,
-  measures: [],
-  advice: [],
-  details: [],
-});
 
 function judgeBackdoor(e: DoseResponseEvidence): Judgement {
   const { floor, doses, rowsToHalf, target, trainRows, testRows } = e;

@@ -28,6 +28,7 @@ function evidence(
     referenceEps: 0.1,
     samples: 100,
     correct: 98,
+    testAccuracy: null,
     cleanAccuracy: rate(0.98),
     curve: [
       { eps: 0, fooled: 0, robustAccuracy: rate(0.98) },

@@ -1,6 +1,6 @@
 import type { DoseResponseEvidence } from "../../contract/index.ts";
 import type { Check, Judgement } from "../check.ts";
-import { doseSeries, doseTable, notMeasured } from "./backdoor-sensitivity.ts";
+import { doseSeries, doseTable } from "./backdoor-sensitivity.ts";
 
 const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
 
@@ -17,11 +17,8 @@ export const labelFlipSensitivity: Check<DoseResponseEvidence> = {
     atlas: ["AML.T0020"],
     nist: ["NISTAML.013"],
   },
-  reads: ["dose-response"],
-  judge(evidence) {
-    const own = evidence.find((e) => e.attack === "label-flip");
-    return own === undefined ? notMeasured("label-flip") : judgeFlips(own);
-  },
+  reads: ["label-flip-doses"],
+  judge: ([evidence]) => judgeFlips(evidence!),
 };
 
 function judgeFlips(e: DoseResponseEvidence): Judgement {

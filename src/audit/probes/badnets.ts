@@ -13,12 +13,12 @@ export const badnetsProbe: Probe<BadnetsProbeOptions, DoseResponseResult> = {
   id: badnets.id,
   risk: "poisoning",
   title: "Success of a planted backdoor",
-  makes: "dose-response",
+  makes: "badnets-doses",
   options: { ...doseOptions("0.001,0.002,0.005,0.01"), target: badnets.options.target },
   quick: { doses: "0.002,0.01", seeds: 1, trainRows: 5000 },
   applies: doseApplies,
   run(context, subject, options) {
-    return measureDoses(context, subject, options, "badnets", options.target, (inner, data, rows) =>
+    return measureDoses(context, subject, options, "badnets-doses", options.target, (inner, data, rows) =>
       badnets.run(inner, data, { ...defaultsOf(badnets.options), target: options.target, rows }),
     );
   },

@@ -4,7 +4,9 @@ import { defaultEps, type Norm } from "../../attacks/evasion/index.ts";
 import { terrainOf } from "../../attacks/evasion/terrain.ts";
 import type { EvasionEvidence } from "../../contract/evidence/evasion.ts";
 import type { EvidenceBase } from "../../contract/index.ts";
+import { take, type Dataset } from "../../data/index.ts";
 import { MarauderError } from "../../errors.ts";
+import type { Target } from "../../target/index.ts";
 import type { Probe } from "../probe.ts";
 import { changesOf, picturesOf } from "./evasion-views.ts";
 import { worstCase } from "./evasion-worst-case.ts";
@@ -17,6 +19,19 @@ export interface EvasionProbeOptions {
   readonly apgdSteps: number;
   readonly squareQueries: number;
   readonly noiseDraws: number;
+}
+
+/** Accuracy on up to this many test rows, in the order of the file. */
+const ACCURACY_ROWS = 5000;
+
+async function accuracyOn(target: Target, test: Dataset): Promise<EvasionEvidence["testAccuracy"]> {
+  const rows = Math.min(ACCURACY_ROWS, test.size);
+  const data = take(
+    test,
+    Uint32Array.from({ length: rows }, (_, i) => i),
+  );
+  const predicted = await target.label(data.features);
+  return { rows, accuracy: share(predicted.filter((k, i) => k === data.labels![i]).length, rows) };
 }
 
 type EvasionResultBody = Omit<EvasionEvidence, Exclude<keyof EvidenceBase, "kind">>;
@@ -102,6 +117,7 @@ export const evasionProbe: Probe<EvasionProbeOptions, EvasionResultBody> = {
       samples: count,
       correct,
       cleanAccuracy: share(correct, count),
+      testAccuracy: subject.model === null ? null : await accuracyOn(target, test),
       curve: [
         { eps: 0, fooled: 0, robustAccuracy: share(correct, count) },
         ...worst.budgets.map((eps, budget) => ({

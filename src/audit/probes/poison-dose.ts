@@ -43,7 +43,7 @@ export async function measureDoses(
   context: RunContext,
   subject: AuditSubject,
   options: DoseOptions,
-  attack: DoseResponseResult["attack"],
+  kind: DoseResponseResult["kind"],
   target: number | null,
   poison: (context: RunContext, subject: PoisonSubject, rows: number) => Promise<Poisoned>,
 ): Promise<DoseResponseResult> {
@@ -63,8 +63,7 @@ export async function measureDoses(
     context,
   );
   return {
-    kind: "dose-response",
-    attack,
+    kind,
     arch: subject.arch,
     trainRows: train.size,
     testRows: test.size,

@@ -18,7 +18,7 @@ interface DemoFlags {
   quiet?: boolean;
 }
 
-const full: Sizes = { train: 5000, test: 1500, transactions: 8000, hardenEpochs: 6 };
+const full: Sizes = { train: 5000, test: 1500, transactions: 8000, hardenEpochs: 5 };
 const quick: Sizes = { train: 2500, test: 600, transactions: 4000, hardenEpochs: 4 };
 
 /** marauder demo: what `npm start` runs */

@@ -133,6 +133,9 @@ export async function makeRepairs(shop: Workshop, sizes: Sizes, sanitize: Saniti
       const trained = await adversarialTraining.apply(context, subject, {
         ...defaultsOf(adversarialTraining.options),
         eps: HARDEN_EPS,
+        // Three long steps harden as well as seven short ones here, in half the time (measured).
+        steps: 3,
+        relStep: 0.5,
       });
       await saveModel(annotated(trained, data, "cnn"), shop.path("digits-hardened.onnx"));
       await trained.close();

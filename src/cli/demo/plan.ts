@@ -69,9 +69,20 @@ export function demoPlan({ seed, quick }: { readonly seed: number; readonly quic
       ],
       probes: [
         { probe: "known-trigger", subjects: ["digits-poisoned", "digits-sanitized"] },
-        { probe: "badnets", subjects: ["digits"], options: { doses: "0.002,0.005,0.01", seeds: 1, target: TARGET } },
+        {
+          probe: "poison-detection",
+          subjects: ["digits", "digits-poisoned", "digits-sanitized"],
+          options: { plant: false },
+        },
+        {
+          probe: "badnets",
+          subjects: ["digits"],
+          options: { doses: "0.001,0.003,0.01", seeds: 1, trainRows: 3000, target: TARGET },
+        },
         { probe: "label-flip", subjects: ["payments"], options: { doses: "0.02,0.05,0.1,0.2", seeds: few(2, 1) } },
-        { probe: "evasion", subjects: ["digits", "digits-hardened", "payments"], options: { samples: few(100, 40) } },
+        { probe: "sanitization", subjects: ["payments"], options: { seeds: 1 } },
+        { probe: "evasion", subjects: ["digits", "digits-hardened"], options: { samples: few(100, 40), eps: 0.1 } },
+        { probe: "evasion", subjects: ["payments"], options: { samples: few(200, 80) } },
         { probe: "membership", subjects: ["digits", "payments"] },
         { probe: "memorization-score", subjects: ["animals"], options: { subsets: few(300, 100) } },
       ],

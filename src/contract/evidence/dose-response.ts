@@ -14,8 +14,8 @@ export interface DosePoint {
 
 /** Damage against the number of poisoned rows, with the clean model as floor. */
 export interface DoseResponseResult {
-  readonly kind: "dose-response";
-  readonly attack: "label-flip" | "badnets";
+  /** Which attack it was. */
+  readonly kind: "label-flip-doses" | "badnets-doses";
   readonly arch: string;
   readonly trainRows: number;
   readonly testRows: number;

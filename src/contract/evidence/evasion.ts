@@ -30,6 +30,8 @@ export interface EvasionEvidence extends EvidenceBase {
   /** Examples that the model classified correctly: only these are attacked. */
   readonly correct: number;
   readonly cleanAccuracy: Interval;
+  /** Accuracy on many more test rows than are attacked; null for an endpoint, whose queries are spared. */
+  readonly testAccuracy: { readonly rows: number; readonly accuracy: Interval } | null;
   /** In order of eps, beginning at 0. `fooled` counts examples fooled at this eps or a smaller one. */
   readonly curve: readonly { readonly eps: number; readonly fooled: number; readonly robustAccuracy: Interval }[];
   /** At the reference budget, in the order in which they ran. */

@@ -97,7 +97,11 @@ test("the centred top direction finds a planted group on the far side of the mea
 
 describe("what is planted is found", () => {
   const apply = (detector: unknown, s: Suspects, seed: number) =>
-    (detector as Detector).apply(context(seeded(seed)), s, defaultsOf<{ alpha: number }>((detector as Detector).options as never));
+    (detector as Detector).apply(
+      context(seeded(seed)),
+      s,
+      defaultsOf<{ alpha: number }>((detector as Detector).options as never),
+    );
 
   test("a group that one class has and its reference does not: spectral signatures flag it and little else", async () => {
     const rng = seeded(5);
