@@ -1,8 +1,7 @@
-import { writeAtomically } from "../../files.ts";
 import type { Command } from "commander";
 import { join } from "node:path";
 import { auditPlan } from "../../audit/audit.ts";
-import { sanitize } from "../../defenses/data/index.ts";
+import { writeAtomically } from "../../files.ts";
 import { makeRepairs, makeSubjects, type Sizes } from "../demo/make.ts";
 import { demoPlan } from "../demo/plan.ts";
 import { openWorkshop } from "../demo/workshop.ts";
@@ -18,8 +17,8 @@ interface DemoFlags {
   quiet?: boolean;
 }
 
-const full: Sizes = { train: 5000, test: 1500, transactions: 8000, hardenEpochs: 5 };
-const quick: Sizes = { train: 2500, test: 600, transactions: 4000, hardenEpochs: 4 };
+const full: Sizes = { train: 5000, test: 4000, trusted: 2000, transactions: 8000, hardenEpochs: 5 };
+const quick: Sizes = { train: 3000, test: 3000, trusted: 2000, transactions: 4000, hardenEpochs: 4 };
 
 /** marauder demo: what `npm start` runs */
 export function addDemo(main: Command, signal: AbortSignal): void {
@@ -41,21 +40,7 @@ export function addDemo(main: Command, signal: AbortSignal): void {
       progress.line("Making data and models");
       await makeSubjects(shop, sizes);
       progress.line("Repairing what can be repaired");
-      await makeRepairs(shop, sizes, async (data, trainer, context) => {
-        const { kept } = await sanitize(
-          data,
-          {
-            detector: "spectral-signatures",
-            action: "remove",
-            reference: null,
-            trainer,
-            trainOptions: { arch: "cnn" },
-          },
-          context,
-        );
-        const ids = new Set(kept.rowIds);
-        return data.rowIds.flatMap((id, i) => (ids.has(id) ? [i] : []));
-      });
+      await makeRepairs(shop, sizes);
       const plan = demoPlan(settings);
       await writeAtomically(shop.path("plan.json"), JSON.stringify(plan, null, 2) + "\n");
       progress.line("Auditing, before and after");

@@ -1,28 +1,29 @@
 import { badnets } from "../../attacks/poisoning/index.ts";
-import { asImages, trainAnnotated } from "../../audit/train-model.ts";
+import { annotated, asImages, trainAnnotated } from "../../audit/train-model.ts";
 import {
   drawDigits,
   makeAnimals,
   makeTransactions,
   openDataset,
-  take,
   toCsv,
   writeTable,
   type Dataset,
 } from "../../data/index.ts";
+import { sanitize } from "../../defenses/data/index.ts";
 import { adversarialTraining } from "../../defenses/training/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { writeAtomically } from "../../files.ts";
 import { saveModel } from "../../ir/index.ts";
 import { defaultsOf } from "../../options.ts";
 import { makeTrainer, type OpenTrainer } from "../../train/index.ts";
-import { annotated } from "../../audit/train-model.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** How much data the demo makes. */
 export interface Sizes {
   readonly train: number;
   readonly test: number;
+  /** Rows that are trusted to be clean: the sanitizer compares with them. */
+  readonly trusted: number;
   readonly transactions: number;
   readonly hardenEpochs: number;
 }
@@ -49,10 +50,12 @@ export async function makeSubjects(shop: Workshop, sizes: Sizes): Promise<void> 
 
 const images = async (shop: Workshop, name: string): Promise<Dataset> => asImages(await openDataset(shop.path(name)));
 
-async function digits(shop: Workshop, { train, test }: Sizes, trainer: OpenTrainer): Promise<void> {
-  await shop.step("draw digits", ["digits-train.npz", "digits-test.npz"], async ({ rng }) => {
+async function digits(shop: Workshop, { train, test, trusted }: Sizes, trainer: OpenTrainer): Promise<void> {
+  await shop.step("draw digits", ["digits-train.npz", "digits-test.npz", "digits-trusted.npz"], async ({ rng }) => {
     await writeTable(drawDigits(train, rng.child("train"), { prefix: "train-" }), shop.path("digits-train.npz"));
     await writeTable(drawDigits(test, rng.child("test"), { prefix: "test-" }), shop.path("digits-test.npz"));
+    const clean = drawDigits(trusted, rng.child("trusted"), { prefix: "trusted-" });
+    await writeTable(clean, shop.path("digits-trusted.npz"));
   });
   await shop.step("train a CNN on the digits", ["digits.onnx"], async (context) => {
     const data = await images(shop, "digits-train.npz");
@@ -108,12 +111,18 @@ async function animals(shop: Workshop, trainer: OpenTrainer): Promise<void> {
 }
 
 /** Repairs what can be repaired: trains again on sanitized data, and trains the CNN on adversarial examples. */
-export async function makeRepairs(shop: Workshop, sizes: Sizes, sanitize: Sanitize): Promise<void> {
+export async function makeRepairs(shop: Workshop, sizes: Sizes): Promise<void> {
   const trainer = makeTrainer(ortEngine);
   try {
     await shop.step("sanitize the poisoned digits", ["digits-train-sanitized.npz"], async (context) => {
       const data = await images(shop, "digits-train-poisoned.npz");
-      await writeTable(take(data, await sanitize(data, trainer, context)), shop.path("digits-train-sanitized.npz"));
+      const trusted = await images(shop, "digits-trusted.npz");
+      const { kept } = await sanitize(
+        data,
+        { detector: "spectral-signatures", action: "remove", reference: trusted, trainer, trainOptions: { arch: "cnn" } },
+        context,
+      );
+      await writeTable(kept, shop.path("digits-train-sanitized.npz"));
     });
     await shop.step("train again on the sanitized digits", ["digits-sanitized.onnx"], async (context) => {
       const data = await images(shop, "digits-train-sanitized.npz");
@@ -144,10 +153,3 @@ export async function makeRepairs(shop: Workshop, sizes: Sizes, sanitize: Saniti
     await trainer.close();
   }
 }
-
-/** Positions of the rows that a detector keeps. */
-export type Sanitize = (
-  data: Dataset,
-  trainer: OpenTrainer,
-  context: Parameters<Parameters<Workshop["step"]>[2]>[0],
-) => Promise<number[]>;

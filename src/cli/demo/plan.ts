@@ -72,7 +72,7 @@ export function demoPlan({ seed, quick }: { readonly seed: number; readonly quic
         {
           probe: "poison-detection",
           subjects: ["digits", "digits-poisoned", "digits-sanitized"],
-          options: { plant: false },
+          options: { plant: false, testRows: 4000 },
         },
         {
           probe: "badnets",
@@ -90,7 +90,7 @@ export function demoPlan({ seed, quick }: { readonly seed: number; readonly quic
         {
           id: "sanitize-and-retrain",
           title: "Sanitize and train again",
-          what: "The spectral-signatures detector looked through the poisoned training data; what it flagged was removed and the CNN trained again.",
+          what: "The spectral-signatures detector compared the poisoned training data with 2,000 trusted rows; what it flagged was removed and the CNN trained again.",
           before: "digits-poisoned",
           after: "digits-sanitized",
         },
