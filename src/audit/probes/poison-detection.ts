@@ -45,7 +45,13 @@ export const poisonDetectionProbe: Probe<PoisonDetectionOptions, Result> = {
     },
     plant: { type: "boolean", default: true, doc: "Also plant rows, to measure what the detectors find." },
     badnetsShare: { type: "float", default: 0.01, min: 0.0001, max: 0.5, doc: "Share of rows that get a trigger." },
-    flipShare: { type: "float", default: 0.05, min: 0.0001, max: 0.5, doc: "Share of rows that get a wrong label." },
+    flipShare: {
+      type: "float",
+      default: 0.05,
+      min: 0,
+      max: 0.5,
+      doc: "Share of rows that get a wrong label; 0 leaves this out.",
+    },
     target: { type: "int", default: 0, min: 0, doc: "Class that the planted trigger calls." },
     epochs: {
       type: "int",
@@ -57,7 +63,7 @@ export const poisonDetectionProbe: Probe<PoisonDetectionOptions, Result> = {
     trainRows: { type: "int", default: 6000, min: 50, doc: "At most so many training rows are used." },
     testRows: { type: "int", default: 3000, min: 20, doc: "At most so many test rows are used, half as reference." },
   },
-  quick: { trainRows: 3000, testRows: 2500, flipShare: 0.05 },
+  quick: { trainRows: 3000, testRows: 3000, flipShare: 0 },
   applies: doseApplies,
   async run(context, subject, options) {
     const train = some(context, subject.train!, options.trainRows, "train rows");
@@ -71,7 +77,8 @@ export const poisonDetectionProbe: Probe<PoisonDetectionOptions, Result> = {
       reference: take(test, mixed.subarray(0, half).toSorted()),
       test: take(test, mixed.subarray(half).toSorted()),
     };
-    const steps = options.plant ? 11 : 1;
+    const flipping = options.plant && options.flipShare > 0;
+    const steps = 1 + (options.plant ? 5 : 0) + (flipping ? 5 : 0);
     context.step(0, steps, "training on the data as given");
     const asGiven = await withModel(task, train, async (model) => {
       const found: DetectorOnData[] = [];
@@ -83,6 +90,8 @@ export const poisonDetectionProbe: Probe<PoisonDetectionOptions, Result> = {
       context.step(1, steps, "planting a backdoor");
       const trigger = { ...defaultsOf(badnets.options), target: options.target, fraction: options.badnetsShare };
       planted.push(await clean(task, "badnets", await badnets.run(context, subjectOf(task, train), trigger), 1, steps));
+    }
+    if (flipping) {
       const flips = { ...defaultsOf(labelFlip.options), fraction: options.flipShare };
       planted.push(
         await clean(task, "label-flip", await labelFlip.run(context, subjectOf(task, train), flips), 6, steps),

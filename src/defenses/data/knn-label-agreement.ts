@@ -116,13 +116,23 @@ function compared(
     ...rows.map((own, label) => ({ label, rows: own.filter((row) => has[row] === 1) })),
     { label: null, rows: everywhere.filter((row) => has[row] === 1) },
   ]);
-  const { adjusted } = excessTest(properties, rows, member, rng, options.shuffles);
+  const { adjusted, counts } = excessTest(properties, rows, member, rng, options.shuffles);
   const width = classes + 1;
+  // Rows that removing would gain: those beyond what the reference leads to expect, less the clean ones that go with them.
+  const gain = rows.map((own, label) => {
+    const suspects = own.reduce((sum, row) => sum + member[row]!, 0);
+    const trusted = own.length - suspects;
+    return [label, width + label].map((h) => {
+      const natural = trusted === 0 ? 0 : ((properties[h]!.rows.length - counts[h]!) / trusted) * suspects;
+      return counts[h]! - 2 * natural;
+    }) as [number, number];
+  });
   return verdictsFrom(
     Array.from(adjusted.subarray(0, width)),
     Array.from(adjusted.subarray(width)),
     options.alpha,
     classes,
+    (label) => gain[label]![1] >= gain[label]![0],
   );
 }
 
@@ -146,19 +156,26 @@ function binomial(votes: Votes, suspects: Suspects, options: KnnOptions): Verdic
     alone,
     options.alpha,
     classes,
+    () => true,
   );
 }
 
 /** A class is judged by its own test; the test of all together lets every class be flagged. */
-function verdictsFrom(outvoted: readonly number[], alone: readonly number[], alpha: number, classes: number): Verdicts {
+function verdictsFrom(
+  outvoted: readonly number[],
+  alone: readonly number[],
+  alpha: number,
+  classes: number,
+  preferAlone: (label: number) => boolean,
+): Verdicts {
   const flags: Verdicts["flags"][number][] = [];
   const least: number[] = [];
   for (let label = 0; label < classes; label++) {
     const byVotes = Math.min(outvoted[label]!, outvoted[classes]!);
     const byAlone = Math.min(alone[label]!, alone[classes]!);
     least.push(Math.min(byVotes, byAlone));
-    if (byVotes <= alpha) flags.push({ label, property: "outvoted" });
-    else if (byAlone <= alpha) flags.push({ label, property: "alone" });
+    if (byAlone <= alpha && (byVotes > alpha || preferAlone(label))) flags.push({ label, property: "alone" });
+    else if (byVotes <= alpha) flags.push({ label, property: "outvoted" });
   }
   return { flags, p: outvoted.slice(0, classes).map((p, c) => Math.min(p, alone[c]!)), adjusted: least };
 }

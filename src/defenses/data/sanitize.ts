@@ -18,7 +18,7 @@ export interface SanitizeSettings {
   readonly action: "remove" | "flag";
   /** Trusted clean rows: the detector compares with them, and retrained models are measured on them. */
   readonly reference: Dataset | null;
-  /** Retrains on original, sanitized and randomly thinned data when given. */
+  /** Retrains on original, sanitized and randomly thinned data when given, and when anything is flagged. */
   readonly trainer?: Trainer;
   readonly trainOptions?: Partial<TrainOptions>;
   /** Trainings of each kind; default 1. */
@@ -58,15 +58,14 @@ export async function sanitize(data: Dataset, settings: SanitizeSettings, contex
         `removing the flagged rows would leave class ${emptied} without a row; use the action flag and look at the rows`,
       );
     }
-    const usable =
-      first !== null &&
-      trainer !== undefined &&
-      reference !== null &&
-      reference.labels !== null &&
-      emptied === undefined;
-    const retrained = usable
-      ? await retrain(data, kept, flags, reference, groups, trainer, settings, first, context)
-      : null;
+    const retrained =
+      trainer === undefined ||
+      reference === null ||
+      reference.labels === null ||
+      emptied !== undefined ||
+      removed.length === 0
+        ? null
+        : await retrain(data, kept, flags, reference, groups, trainer, settings, first, context);
     const { features, columns } = numbersOf(data, detected);
     const audit = auditSanitization(
       {
@@ -100,7 +99,7 @@ async function retrain(
   groups: readonly string[],
   trainer: Trainer,
   settings: SanitizeSettings,
-  first: TrainedModel,
+  first: TrainedModel | null,
   context: RunContext,
 ): Promise<Retrained> {
   const seeds = settings.seeds ?? 1;
@@ -109,7 +108,6 @@ async function retrain(
     sanitized: new Float64Array(test.size),
     placebo: new Float64Array(test.size),
   };
-  const same = kept === data;
   let done = 0;
   for (let seed = 0; seed < seeds; seed++) {
     const fit = async (rows: Dataset, into: Float64Array, ready: TrainedModel | null): Promise<void> => {
@@ -123,18 +121,10 @@ async function retrain(
       context.step(++done, 3 * seeds, "retraining");
     };
     await fit(data, sums.original, seed === 0 ? first : null);
-    if (same) continue;
     await fit(kept, sums.sanitized, null);
     await fit(take(data, placeboRows(data.labels!, data.classNames.length, flags, context, seed)), sums.placebo, null);
   }
-  const { original } = sums;
-  return {
-    labels: test.labels!,
-    groups: pick(test, groups),
-    original,
-    sanitized: same ? original : sums.sanitized,
-    placebo: same ? original : sums.placebo,
-  };
+  return { labels: test.labels!, groups: pick(test, groups), ...sums };
 }
 
 /** What stays when as many rows of each class as were flagged there are taken out at random. */
