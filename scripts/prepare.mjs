@@ -52,7 +52,7 @@ export function install() {
 export function build() {
   const stamp = join(root, "dist", ".built");
   const sources = Math.max(
-    ...["src", "report-page", "package.json", "tsconfig.base.json"].map((p) => newest(join(root, p))),
+    ...["src", "package.json", "package-lock.json", "tsconfig.base.json"].map((p) => newest(join(root, p))),
   );
   if (existsSync(stamp) && statSync(stamp).mtimeMs > sources) return;
   console.error("Building ...");

@@ -1,9 +1,12 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { arch, availableParallelism, platform } from "node:os";
+import { arch, availableParallelism, platform, tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Plan, Report } from "../contract/index.ts";
 import { version } from "../version.ts";
 import { judgeRun, writeRecord } from "./finish.ts";
 import { openSubject } from "./open.ts";
+import { checkPlan, type PlanInput, type PlanSubjectInput } from "./plan.ts";
 import { probes } from "./probes/index.ts";
 import { runProbes, type RunListener } from "./run.ts";
 import { EvidenceStore } from "./store.ts";
@@ -36,6 +39,37 @@ export async function auditPlan(plan: Plan, options: AuditOptions): Promise<Repo
   });
   await writeRecord(options.out, record);
   return judgeRun(options.out, record);
+}
+
+/** How `audit` runs. Seed and quick override those of a plan. */
+export interface AuditSettings extends Partial<AuditOptions> {
+  readonly seed?: number;
+  /** Smaller budgets: a first look. */
+  readonly quick?: boolean;
+}
+
+/**
+ * Audits a plan, or one model with its data, and returns the report. Paths are relative to `base`, by default the working
+ * folder. Without `out` the evidence goes into a temporary folder that is gone afterwards.
+ *
+ *     const report = await audit({ model: "model.onnx", data: "test.npz", bounds: [0, 255] });
+ *
+ * Throws PLAN_INVALID, and what opening a model or its data throws; a probe that fails is a finding, not an error.
+ */
+export async function audit(
+  what: PlanInput | (Omit<PlanSubjectInput, "id"> & { readonly id?: string }),
+  settings: AuditSettings = {},
+): Promise<Report> {
+  const { seed, quick, base = ".", out, ...rest } = settings;
+  const given = "subjects" in what ? what : { subjects: [{ id: "model", ...what }] };
+  const plan = checkPlan({ ...given, ...(seed !== undefined && { seed }), ...(quick !== undefined && { quick }) });
+  if (out !== undefined) return auditPlan(plan, { ...rest, base, out });
+  const folder = await mkdtemp(join(tmpdir(), "marauder-"));
+  try {
+    return await auditPlan(plan, { ...rest, base, out: folder });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function environment(): Record<string, string> {

@@ -55,6 +55,10 @@ const schema = z.strictObject({
   repairs: z.array(z.strictObject({ id, title: z.string(), what: z.string(), before: id, after: id })).default([]),
 });
 
+/** A plan as a person writes it: what is left out gets its default. */
+export type PlanInput = z.input<typeof schema>;
+export type PlanSubjectInput = PlanInput["subjects"][number];
+
 /** Checks a plan that was made in code. Throws PLAN_INVALID with the path of each fault. */
 export function checkPlan(value: unknown, where = "the plan"): Plan {
   const result = schema.safeParse(value);

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { excerpt, MarauderError } from "../errors.ts";
 import { encodeModel } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";

@@ -1,0 +1,11 @@
+export { audit, auditPlan, type AuditOptions, type AuditSettings } from "./audit.ts";
+export { catalog, findEntry, type CatalogEntry } from "./catalog.ts";
+export type { Check, Judgement } from "./check.ts";
+export { checks } from "./checks/index.ts";
+export { rejudge } from "./finish.ts";
+export { openSubject, type OpenSettings } from "./open.ts";
+export { checkPlan, parsePlan, type PlanInput, type PlanSubjectInput } from "./plan.ts";
+export type { AuditSubject, Probe } from "./probe.ts";
+export { probes } from "./probes/index.ts";
+export type { AnyProbe, OpenSubject, RunListener } from "./run.ts";
+export { annotated, asImages, trainAnnotated } from "./train-model.ts";
