@@ -127,6 +127,11 @@ describe("sanitization audit", () => {
       seeded(1),
     );
     expect(audit.classPrior.totalVariation).toBeCloseTo(2 / 3 - 1 / 2, 12);
+    expect(audit.groups.map((g) => [g.value, g.verdict])).toEqual([
+      ["no", "even"],
+      ["yes", "uneven"],
+      ["A", "not enough data"],
+    ]);
     const kl = (2 / 3) * Math.log(4 / 3) + (1 / 3) * Math.log(2 / 3);
     expect(audit.classPrior.expMinusKl).toBeCloseTo(Math.exp(-kl), 12);
   });
