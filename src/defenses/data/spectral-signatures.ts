@@ -46,7 +46,7 @@ export const spectralSignatures: Detector<SpectralOptions> = {
     section: "3.1",
   },
   differences: [
-    "Features are whitened by the covariance within classes first (as SPECTRE does by a robust one): on the made digits the plain direction ranks planted rows no better than chance at 1 % of the set, the whitened one puts nearly all of them first.",
+    "Features are whitened by the covariance within classes first (as SPECTRE does by a robust one): at 1 % of the set, planted rows of the made digits rank with an AUC of 0.6 to 0.9 on the plain direction of two data sets and of 0.99 and 1.00 on the whitened one.",
     "The paper removes 1.5 times the expected number of poisoned rows from every class; here rows are flagged only in classes where a test finds a group, from the end of the direction where it lies: with a reference 1.5 times its estimated size (margin), without one the smaller of two groups.",
   ],
   kind: "data",
