@@ -51,9 +51,10 @@ export async function openSubject(
     if (members === null && nonMembers === null && train !== null && target !== null) {
       members = train;
       nonMembers = test;
-      assumptions.push(
-        "the training data count as members and the test data as non-members; override with --members and --non-members",
-      );
+      if (planned.risks === undefined || planned.risks.includes("memorization"))
+        assumptions.push(
+          "the training data count as members and the test data as non-members; override with --members and --non-members",
+        );
     }
     if (target !== null) checkLabels(test, target);
     const arch =
@@ -68,7 +69,14 @@ export async function openSubject(
       ...(planned.model !== undefined && isUrl(planned.model) ? { endpoint: publicUrl(planned.model) } : {}),
       "how it is read": `sha256:${sha256(canonicalJson({ ...planned, title: undefined, id: undefined, risks: undefined, samples: undefined }))}`,
       ...Object.fromEntries(
-        Object.entries({ data: test, train, members, "non-members": nonMembers, triggered: triggered?.data ?? null })
+        Object.entries({
+          data: test,
+          train,
+          // Training and test data that merely serve as members and non-members are named once.
+          members: members === train ? null : members,
+          "non-members": nonMembers === test ? null : nonMembers,
+          triggered: triggered?.data ?? null,
+        })
           .filter((entry): entry is [string, Dataset] => entry[1] !== null)
           .map(([role, data]) => [role, fingerprintOf(data)]),
       ),
@@ -233,7 +241,7 @@ function describe(
       ? `bounds ${bounds.low} to ${bounds.high}`
       : `${test.schema.columns.filter((c) => c.role === "feature").length} columns`,
   );
-  parts.push(`${test.size.toLocaleString("en")} test rows from ${test.name}`);
+  parts.push(`${test.size.toLocaleString("en")} test rows from ${basename(planned.data)}`);
   return parts.join(", ");
 }
 

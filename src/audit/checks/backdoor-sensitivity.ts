@@ -55,7 +55,7 @@ function judgeBackdoor(e: DoseResponseEvidence): Judgement {
         ? ["Try other triggers and larger doses before relying on this."]
         : [
             "Know where every training row comes from, and cap how many rows one source may add: the number above is the budget to stay under.",
-            "Run marauder sanitize on the training data before each training; the finding on planted rows shows what it finds at this dose.",
+            "Run `marauder sanitize` on the training data before each training; the finding on planted rows shows what it finds at this dose.",
           ],
     details: [
       doseSeries(e, "success"),

@@ -51,7 +51,7 @@ function judgeFlips(e: DoseResponseEvidence): Judgement {
     advice:
       harmful.length > 0
         ? [
-            "Have a sample of the labels checked by a second person, and run marauder sanitize --detector knn-label-agreement on the training data.",
+            "Have a sample of the labels checked by a second person, and run `marauder sanitize --detector knn-label-agreement` on the training data.",
           ]
         : [],
     details: [doseSeries(e, "accuracy"), doseTable(e, e.example)],

@@ -37,7 +37,7 @@ export const obeyedTrigger: Check<KnownTriggerEvidence> = {
       ],
       advice: works
         ? [
-            "Find and remove the planted rows (marauder sanitize), train again, and audit the new model.",
+            "Find and remove the planted rows (`marauder sanitize`), train again, and audit the new model.",
             "Ask where the rows came from: the source that planted them will do so again.",
           ]
         : [],

@@ -119,7 +119,13 @@ export async function makeRepairs(shop: Workshop, sizes: Sizes): Promise<void> {
       const trusted = await images(shop, "digits-trusted.npz");
       const { kept } = await sanitize(
         data,
-        { detector: "spectral-signatures", action: "remove", reference: trusted, trainer, trainOptions: { arch: "cnn" } },
+        {
+          detector: "spectral-signatures",
+          action: "remove",
+          reference: trusted,
+          trainer,
+          trainOptions: { arch: "cnn" },
+        },
         context,
       );
       await writeTable(kept, shop.path("digits-train-sanitized.npz"));

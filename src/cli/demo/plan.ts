@@ -80,6 +80,11 @@ export function demoPlan({ seed, quick }: { readonly seed: number; readonly quic
           options: { doses: "0.001,0.003,0.01", seeds: 1, trainRows: 3000, target: TARGET },
         },
         { probe: "label-flip", subjects: ["payments"], options: { doses: "0.02,0.05,0.1,0.2", seeds: few(2, 1) } },
+        {
+          probe: "sanitization",
+          subjects: ["digits-poisoned"],
+          options: { detector: "spectral-signatures", seeds: 1, testRows: 4000 },
+        },
         { probe: "sanitization", subjects: ["payments"], options: { seeds: 1 } },
         { probe: "evasion", subjects: ["digits", "digits-hardened"], options: { samples: few(100, 40), eps: 0.1 } },
         { probe: "evasion", subjects: ["payments"], options: { samples: few(200, 80) } },

@@ -145,6 +145,9 @@ function subjectAnchor(report: Report, id: string): string {
   return `subject-${report.subjects.findIndex((subject) => subject.id === id) + 1}`;
 }
 
+/** The first 16 digits of a hash are enough to compare by eye; report.json and the title have them all. */
+const shortPrint = (print: string): string => print.replace(/^(sha256:[0-9a-f]{16})[0-9a-f]{48}$/, "$1…");
+
 function subjectCard(subject: ReportSubject, anchor: string): Markup {
   const prints = Object.entries(subject.fingerprints);
   return html`<div class="subject" id="${anchor}">
@@ -166,7 +169,7 @@ function subjectCard(subject: ReportSubject, anchor: string): Markup {
           ([role, print]) =>
             html`<div>
               <dt>${oneLine(role)}</dt>
-              <dd><code>${oneLine(print)}</code></dd>
+              <dd><code title="${oneLine(print)}">${oneLine(shortPrint(print))}</code></dd>
             </div>`,
         )}
       </dl>`
