@@ -1,7 +1,9 @@
 import { MarauderError } from "../errors.ts";
-import type { Model } from "../ir/graph.ts";
+import { subgraphs } from "../ir/attributes.ts";
+import type { Graph, Model } from "../ir/graph.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Engine, Session } from "./engine.ts";
+import { evaluateNodes, isControl } from "./reference/control.ts";
 import { kernels } from "./reference/index.ts";
 import { fail, fromTensor, toTensor, type Value } from "./reference/value.ts";
 
@@ -42,10 +44,7 @@ function load(model: Model, keepFloat64: boolean): Session {
       );
     }
   }
-  for (const node of graph.nodes) {
-    const known = node.domain === "" || node.domain === "ai.onnx";
-    if (!known || kernels[node.op] === undefined) fail(node, "no such operator in the reference engine");
-  }
+  checkOperators(graph);
   const inputs = graph.inputs.map((v) => v.name);
   const outputs = graph.outputs.map((v) => v.name);
   const constants = new Map<string, Value>();
@@ -61,8 +60,18 @@ function load(model: Model, keepFloat64: boolean): Session {
   };
 }
 
+function checkOperators(graph: Graph): void {
+  for (const node of graph.nodes) {
+    const known = node.domain === "" || node.domain === "ai.onnx";
+    if (!known || (kernels[node.op] === undefined && !isControl(node))) {
+      fail(node, "no such operator in the reference engine");
+    }
+    for (const body of subgraphs(node)) checkOperators(body);
+  }
+}
+
 function evaluate(
-  { graph }: Model,
+  { graph, opsets }: Model,
   constants: ReadonlyMap<string, Value>,
   inputs: readonly string[],
   feeds: Readonly<Record<string, Tensor>>,
@@ -81,16 +90,7 @@ function evaluate(
   for (const name of inputs) {
     if (!values.has(name)) throw new MarauderError("MODEL_INPUT", `input ${JSON.stringify(name)} got no value`);
   }
-  for (const node of graph.nodes) {
-    const args = node.inputs.map((name) =>
-      name === "" ? null : (values.get(name) ?? fail(node, `it reads ${JSON.stringify(name)} before that is made`)),
-    );
-    const made = kernels[node.op]!(args, node);
-    for (const [i, name] of node.outputs.entries()) {
-      if (name === "") continue;
-      values.set(name, made[i] ?? fail(node, `output ${i} is not offered`));
-    }
-  }
+  evaluateNodes(graph, values, opsets[""] ?? OLDEST);
   for (const name of fetches) {
     if (!values.has(name)) throw new MarauderError("MODEL_INPUT", `the model has no value ${JSON.stringify(name)}`);
   }

@@ -1,11 +1,29 @@
 import type { Model, ValueInfo } from "../ir/graph.ts";
 import { inferTypes } from "../ir/infer.ts";
 import { raiseOpset } from "../ir/raise.ts";
+import { decompose, type Decomposed } from "../rewrite/decompose/index.ts";
+import { ancestors, dependents } from "../rewrite/uses.ts";
 
-/** A model in the form that the rules know, and what is known of the types of its values. */
-export function prepare(model: Model): { model: Model; types: ReadonlyMap<string, ValueInfo> } {
+export interface Prepared extends Omit<Decomposed, "model"> {
+  readonly model: Model;
+  readonly types: ReadonlyMap<string, ValueInfo>;
+}
+
+/**
+ * A model in the form that the rules know, and what is known of the types of its values. Operators without a rule are
+ * decomposed where they lie between `wrt` and `of`; all of them, where no path is given.
+ */
+export function prepare(
+  model: Model,
+  path?: { readonly of: readonly string[]; readonly wrt: readonly string[] },
+): Prepared {
   const typed = inferTypes(raiseOpset(model));
-  const types = new Map(typed.graph.values);
-  for (const v of [...typed.graph.outputs, ...typed.graph.inputs]) types.set(v.name, v);
-  return { model: typed, types };
+  const after = path === undefined ? null : dependents(typed.graph, path.wrt);
+  const before = path === undefined ? null : ancestors(typed.graph, path.of);
+  const on = (names: readonly string[]): boolean =>
+    after === null || names.some((name) => after.has(name) && before!.has(name));
+  const done = decompose(typed, { only: (node) => on(node.outputs) });
+  const types = new Map(done.model.graph.values);
+  for (const v of [...done.model.graph.outputs, ...done.model.graph.inputs]) types.set(v.name, v);
+  return { ...done, types };
 }

@@ -39,7 +39,7 @@ export interface Gradient {
 export function grad(model: Model, options: GradOptions): Gradient {
   const of = typeof options.of === "string" ? [options.of] : [...new Set(options.of)];
   const wrt = [...new Set(options.wrt)];
-  const { model: raised, types } = prepare(model);
+  const { model: raised, types, kept } = prepare(model, { of, wrt });
   const graph = raised.graph;
   checkNames(graph, types, of, wrt);
   const b = new GraphBuilder(graph);
@@ -93,7 +93,8 @@ export function grad(model: Model, options: GradOptions): Gradient {
     const dys = node.outputs.map((name) => (reached.has(name) ? gradientOf(name) : null));
     if (dys.every((dy) => dy === null)) continue;
     const rule = node.domain === "" || node.domain === "ai.onnx" ? rules[node.op] : undefined;
-    if (rule === undefined) throw noRule(node, graph, reached, wrt, of);
+    if (rule === undefined)
+      throw noRule(node, graph, reached, wrt, of, kept.get(node.outputs.find((name) => name !== "") ?? node.name));
     const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "");
     const parts = rule(contextOf(node, wants), dys);
     for (const [i, name] of node.inputs.entries()) {
@@ -187,6 +188,7 @@ function noRule(
   reached: ReadonlyMap<string, string | null>,
   wrt: string[],
   of: string[],
+  reason: string | undefined,
 ): MarauderError {
   const back: string[] = [];
   for (
@@ -211,7 +213,8 @@ function noRule(
   return new MarauderError(
     "GRAD_NO_RULE",
     `cannot differentiate by ${wrt.map((n) => JSON.stringify(n)).join(", ")}: operator ${full} ` +
-      `(node ${JSON.stringify(node.name)}) has no gradient rule and lies on the path ${path.join(" -> ")}; ` +
+      `(node ${JSON.stringify(node.name)}) has no gradient rule and lies on the path ${path.join(" -> ")}` +
+      `${reason === undefined ? "" : ` (it could not be written with simpler operators: ${reason})`}; ` +
       `use an attack that needs no gradient, or replace the operator`,
     { details: { op: full, node: node.name, path } },
   );

@@ -82,6 +82,15 @@ export class GraphBuilder {
     this.nodes.push(node);
   }
 
+  /** Takes back the nodes appended since `count` of them were there; constants and names stay taken. */
+  rollBack(count: number): void {
+    this.nodes.length = count;
+  }
+
+  get size(): number {
+    return this.nodes.length;
+  }
+
   constant(value: Tensor, stem = "const"): string {
     const key =
       value.data.length <= 16

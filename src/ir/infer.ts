@@ -32,6 +32,8 @@ interface Scope {
 interface Run {
   readonly opset: number;
   counter: number;
+  /** Where the integers of the outermost graph are written down, if asked for. */
+  readonly contents: Map<string, readonly number[]> | null;
 }
 
 /**
@@ -41,8 +43,22 @@ interface Run {
  * them.
  */
 export function inferTypes(model: Model): Model {
-  const run: Run = { opset: model.opsets[""] ?? 1, counter: 0 };
-  const { graph } = inferGraph(model.graph, { values: new Map(), tensors: new Map() }, run, null);
+  return inferAll(model, null);
+}
+
+/** As `inferTypes`, with the small integer values (shapes, counts, truth values) that are known before the run. */
+export function inferContents(model: Model): { model: Model; contents: ReadonlyMap<string, readonly number[]> } {
+  const contents = new Map<string, readonly number[]>();
+  return { model: inferAll(model, contents), contents };
+}
+
+function inferAll(model: Model, contents: Run["contents"]): Model {
+  const run: Run = { opset: model.opsets[""] ?? 1, counter: 0, contents };
+  const outermost: Scope = { values: new Map(), tensors: new Map() };
+  const { graph, scope } = inferGraph(model.graph, outermost, run, null);
+  for (const [name, { content }] of contents === null ? [] : scope.values) {
+    if (content?.every((d) => typeof d === "number")) contents!.set(name, content);
+  }
   return { ...model, graph };
 }
 
@@ -87,7 +103,7 @@ function inferGraph(
   outer: Scope,
   run: Run,
   given: readonly Known[] | null,
-): { graph: Graph; outputs: Known[] } {
+): { graph: Graph; outputs: Known[]; scope: Scope } {
   const scope: Scope = { values: new Map(outer.values), tensors: new Map(outer.tensors) };
   graph.inputs.forEach((info, i) => {
     scope.tensors.delete(info.name);
@@ -133,6 +149,7 @@ function inferGraph(
   return {
     graph: { ...graph, nodes, outputs, values },
     outputs: graph.outputs.map((o) => scope.values.get(o.name) ?? nothing),
+    scope,
   };
 }
 

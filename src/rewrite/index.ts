@@ -8,3 +8,4 @@ export { symbolicBatch, type SymbolicBatch } from "./symbolic-batch.ts";
 export { tapFeatures } from "./tap-features.ts";
 export { ancestors, captured, dependents, namesRead, producers, readers } from "./uses.ts";
 export { halfToNumber, hasFloat16, widenFloat16 } from "./widen-float16.ts";
+export { decompose, decompositions, type Decomposed, type DecomposeOptions } from "./decompose/index.ts";

@@ -287,6 +287,15 @@ const norms: Row[] = [
     { x: at(2, 3, 4), s: at(3, 4) },
     apply("LayerNormalization", { axis: int(1) }),
   ),
+  row("LayerNormalization", "mean and deviation too", { x: at(2, 3, 4), s: at(4), b: at(4) }, (b, names) =>
+    b.opN("LayerNormalization", names, 3),
+  ),
+  row(
+    "LayerNormalization",
+    "only the deviation",
+    { x: at(2, 3, 4), s: { ...at(4), fixed: true } },
+    (b, names) => b.opN("LayerNormalization", names, 3)[2]!,
+  ),
   row("InstanceNormalization", "4-D", { x: at(2, 3, 2, 3), s: at(3), b: at(3) }, apply("InstanceNormalization")),
   one("LRN", at(2, 5, 2, 2), { size: int(3), alpha: float(0.5), beta: float(0.75), bias: float(2) }),
   one("LRN", at(1, 4, 3), { size: int(2), alpha: float(0.5) }, "even size", { noOrt: "its LRN wants an odd size" }),

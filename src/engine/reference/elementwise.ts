@@ -37,7 +37,7 @@ const mapWith =
   (make: (node: Node) => (x: number) => number): Kernel =>
   (inputs, node) => {
     const f = make(node);
-    return map(f)(inputs, node);
+    return map(f)(inputs, node, 0);
   };
 
 export function zip(a: Value, b: Value, node: Node, dtype: DType, f: (x: number, y: number) => number): Value {
@@ -92,12 +92,12 @@ export const Div = zipAll(
 );
 export const Pow = zipAll((x, y) => Math.pow(x, y));
 export const Mod: Kernel = (inputs, node) =>
-  zipAll((x, y) => (getInt(node, "fmod", 0) !== 0 ? x % y : x - y * Math.floor(x / y)))(inputs, node);
+  zipAll((x, y) => (getInt(node, "fmod", 0) !== 0 ? x % y : x - y * Math.floor(x / y)))(inputs, node, 0);
 export const Max = fold((x, y) => (Number.isNaN(x) || x > y ? x : y));
 export const Min = fold((x, y) => (Number.isNaN(x) || x < y ? x : y));
 export const Sum = fold((x, y) => x + y);
 export const Mean: Kernel = (inputs, node) => {
-  const total = Sum(inputs, node)[0]!;
+  const total = Sum(inputs, node, 0)[0]!;
   return [
     value(
       total.dtype,
@@ -196,6 +196,10 @@ export const Gelu = mapWith((node) =>
     ? (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
     : (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
 );
+export const Swish = mapWith((node) => {
+  const alpha = getFloat(node, "alpha", 1);
+  return (x) => x * sigmoid(alpha * x);
+});
 export const PRelu: Kernel = (inputs, node) => {
   const x = need(inputs, 0, node);
   return [zip(x, need(inputs, 1, node), node, x.dtype, (v, slope) => (v < 0 ? slope * v : v))];

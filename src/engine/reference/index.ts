@@ -1,10 +1,13 @@
+import { Attention } from "./attention.ts";
 import * as conv from "./conv.ts";
 import * as elementwise from "./elementwise.ts";
 import * as indexOps from "./index-ops.ts";
+import * as losses from "./losses.ts";
 import * as linear from "./linear.ts";
 import * as norm from "./norm.ts";
 import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
+import * as recurrent from "./recurrent.ts";
 import { Resize } from "./resize.ts";
 import * as shape from "./shape.ts";
 import type { Kernel } from "./value.ts";
@@ -16,7 +19,10 @@ const { Conv, ConvTranspose } = conv;
 export const kernels: Readonly<Record<string, Kernel | undefined>> = Object.freeze({
   __proto__: null as never,
   ...elementwiseKernels,
+  Attention,
   ...linear,
+  ...losses,
+  ...recurrent,
   Conv,
   ConvTranspose,
   ...pool,

@@ -1,6 +1,16 @@
-import { getFloat, getInt } from "../../ir/attributes.ts";
+import { getFloat, getInt, getInts } from "../../ir/attributes.ts";
 import { sizeOf } from "../../tensor/index.ts";
-import { axisOf, broadcastOffsets, fail, floatsOf, fromNumbers, need, numbers, type Kernel } from "./value.ts";
+import {
+  axisOf,
+  broadcastOffsets,
+  fail,
+  floatsOf,
+  fromNumbers,
+  need,
+  numbers,
+  stridesOf,
+  type Kernel,
+} from "./value.ts";
 
 export const BatchNormalization: Kernel = (inputs, node) => {
   if (getInt(node, "training_mode", 0) !== 0) return fail(node, "training mode");
@@ -79,5 +89,56 @@ export const LpNormalization: Kernel = (inputs, node) => {
     const norm = sum ** (1 / p);
     for (let j = 0; j < size; j++) out[i + j * inner] = norm === 0 ? 0 : source[i + j * inner]! / norm;
   }
+  return [fromNumbers(x.dtype, x.dims, out)];
+};
+
+export const GroupNormalization: Kernel = (inputs, node, opset) => {
+  const [x, scale, bias] = [need(inputs, 0, node), need(inputs, 1, node), need(inputs, 2, node)];
+  const groups = getInt(node, "num_groups", 1);
+  const n = x.data.length / (x.dims[0]! * groups);
+  const { mean, inverse } = moments(numbers(x), n, getFloat(node, "epsilon", 1e-5));
+  const [s, b] = [floatsOf(scale), floatsOf(bias)];
+  const [channels, inner] = [x.dims[1]!, sizeOf(x.dims.slice(2))];
+  const out = Float64Array.from(numbers(x), (v, i) => {
+    const r = Math.floor(i / n);
+    const c = opset < 21 ? r % groups : Math.floor(i / inner) % channels;
+    return (v - mean[r]!) * inverse[r]! * s[c]! + b[c]!;
+  });
+  return [fromNumbers(x.dtype, x.dims, out)];
+};
+
+export const RMSNormalization: Kernel = (inputs, node) => {
+  const [x, scale] = [need(inputs, 0, node), need(inputs, 1, node)];
+  const n = sizeOf(x.dims.slice(axisOf(getInt(node, "axis", -1), x.dims.length, node)));
+  const source = numbers(x);
+  const offsets = broadcastOffsets(scale.dims, x.dims);
+  const s = floatsOf(scale);
+  const eps = getFloat(node, "epsilon", 1e-5);
+  const norms = Float64Array.from({ length: source.length / n }, (_, r) => {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += source[r * n + i]! ** 2;
+    return Math.sqrt(sum / n + eps);
+  });
+  const out = Float64Array.from(source, (v, i) => (v / norms[Math.floor(i / n)]!) * s[offsets ? offsets[i]! : i]!);
+  return [fromNumbers(x.dtype, x.dims, out)];
+};
+
+export const MeanVarianceNormalization: Kernel = (inputs, node) => {
+  const x = need(inputs, 0, node);
+  const axes = (getInts(node, "axes") ?? [0, 2, 3]).map((a) => axisOf(a, x.dims.length, node));
+  const source = numbers(x);
+  const strides = stridesOf(x.dims);
+  const groupOf = (i: number): string =>
+    x.dims.map((d, a) => (axes.includes(a) ? 0 : Math.floor(i / strides[a]!) % d)).join();
+  const sums = new Map<string, { n: number; sum: number; square: number }>();
+  for (let i = 0; i < source.length; i++) {
+    const key = groupOf(i);
+    const s = sums.get(key) ?? { n: 0, sum: 0, square: 0 };
+    sums.set(key, { n: s.n + 1, sum: s.sum + source[i]!, square: s.square + source[i]! ** 2 });
+  }
+  const out = Float64Array.from(source, (v, i) => {
+    const { n, sum, square } = sums.get(groupOf(i))!;
+    return (v - sum / n) / (Math.sqrt(Math.max(0, square / n - (sum / n) ** 2)) + 1e-9);
+  });
   return [fromNumbers(x.dtype, x.dims, out)];
 };

@@ -22,7 +22,7 @@ export interface Value {
 }
 
 /** One operator: what it reads (null where an optional input is omitted) to what it makes. */
-export type Kernel = (inputs: readonly (Value | null)[], node: Node) => readonly Value[];
+export type Kernel = (inputs: readonly (Value | null)[], node: Node, opset: number) => readonly Value[];
 
 const MAX_ELEMENTS = 2 ** 28;
 

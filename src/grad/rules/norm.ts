@@ -1,6 +1,6 @@
 import { getFloat, getInt, int, ints } from "../../ir/attributes.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
-import { has, num, rankOf, refuse, upTo } from "../context.ts";
+import { cast, floatType, has, num, rankOf, refuse, upTo } from "../context.ts";
 
 const perChannel = (cx: GradientContext, value: string, rank: number): string =>
   rank > 2 ? cx.b.unsqueeze(value, upTo(rank - 1, 1)) : value;
@@ -39,20 +39,30 @@ function normalize(cx: GradientContext, x: string, axes: readonly number[]) {
   const n = b.mul(centred, inverse);
   const back = (dn: string): string =>
     b.mul(inverse, b.sub(b.sub(dn, mean(cx, dn, axes)), b.mul(n, mean(cx, b.mul(dn, n), axes))));
-  return { n, back };
+  return { n, inverse, back };
 }
 
 // y = s·n + b over the axes from `axis` on      dx = adjoint of the normalization of dy·s   ds = dy·n   db = dy
 export const LayerNormalization: GradientRule = (cx, dys) => {
   const { b, node, wants } = cx;
-  if (dys[0] == null || (dys[1] ?? null) !== null || (dys[2] ?? null) !== null) {
-    return refuse(cx, "its outputs Mean and InvStdDev have no gradient");
-  }
   const [x, scale] = node.inputs as [string, string];
   const rank = rankOf(cx, x);
   const axis = getInt(node, "axis", -1);
-  const { n, back } = normalize(cx, x, upTo(rank, axis < 0 ? axis + rank : axis));
-  return [wants(0) ? back(b.mul(dys[0], scale)) : null, wants(1) ? b.mul(dys[0], n) : null, has(cx, 2) ? dys[0] : null];
+  const axes = upTo(rank, axis < 0 ? axis + rank : axis);
+  const { n, inverse, back } = normalize(cx, x, axes);
+  const [dy, dMean, dInverse] = [dys[0] ?? null, dys[1] ?? null, dys[2] ?? null];
+  const parts: string[] = dy === null ? [] : [back(b.mul(dy, scale))];
+  if (dMean !== null || dInverse !== null) {
+    // mean = Σ x/k      inverse = (variance + ε)^(-½), whose derivative is -inverse²·n/k
+    const count = cast(cx, b.div(b.op("Size", [x]), b.op("Size", [inverse])), floatType(cx));
+    if (dMean !== null) parts.push(b.op("Expand", [b.div(dMean, count), b.shapeOf(x)]));
+    if (dInverse !== null) {
+      const slope = b.div(b.mul(dInverse, b.mul(inverse, inverse)), count);
+      parts.push(b.neg(b.mul(slope, n)));
+    }
+  }
+  const dx = wants(0) ? parts.reduce((sum, part) => b.add(sum, part)) : null;
+  return [dx, wants(1) && dy !== null ? b.mul(dy, n) : null, has(cx, 2) ? dy : null];
 };
 
 // y = s·n + b over space, for each example and channel

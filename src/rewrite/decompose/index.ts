@@ -1,0 +1,2 @@
+export * from "./decompose.ts";
+export { decompositions } from "./table.ts";

@@ -1,0 +1,193 @@
+import { getFloat, getInt, getString, int } from "../../ir/index.ts";
+import { activationsOf, type Activation } from "./activations.ts";
+import { given, num, refuse, sizeAt, upTo, wanted, zeros, type Decomposition, type Site } from "./context.ts";
+import { split } from "./control.ts";
+
+/** Most steps that a sequence is unrolled for. */
+const MOST_STEPS = 4096;
+
+/** What one direction computes with: [I, G·H], [H, G·H], biases [G·H] and the states, all [1, B, H]. */
+interface Cell {
+  readonly s: Site;
+  readonly hidden: number;
+  /** R transposed, and for GRU the part of it for the hidden gate. */
+  readonly r: string;
+  readonly rb: string | null;
+  readonly p: string | null;
+  readonly f: readonly Activation[];
+  /** Parts of the weights that every step reads, made once. */
+  readonly parts: Map<string, string>;
+}
+
+interface State {
+  readonly h: string;
+  readonly c: string | null;
+}
+
+/** One step from X·Wᵀ + Wb (+ Rb): the next state. */
+type Step = (cell: Cell, xw: string, state: State) => State;
+
+const clip = (s: Site, value: string): string => {
+  const bound = getFloat(s.node, "clip", 0);
+  return bound > 0 ? s.b.op("Clip", [value, num(s, -bound), num(s, bound)]) : value;
+};
+
+/** Gate `gate` of a parameter, along its last axis. */
+function part({ s, hidden, parts }: Cell, value: string, gate: number, axis: number): string {
+  const key = `${value} ${gate}`;
+  const known = parts.get(key);
+  if (known !== undefined) return known;
+  const { b } = s;
+  const bounds = [gate * hidden, (gate + 1) * hidden].map((at) => b.indices([at]));
+  const made = b.op("Slice", [value, ...bounds, b.indices([axis])]);
+  parts.set(key, made);
+  return made;
+}
+
+const pieces = ({ s, hidden }: Cell, value: string, n: number): string[] =>
+  s.b.opN("Split", [value, s.b.indices(upTo(n).map(() => hidden))], n, { axis: int(2) });
+
+// H = f(X·Wᵀ + H·Rᵀ + Wb + Rb)
+const rnnStep: Step = ({ s, r, f }, xw, { h }) => ({ h: f[0]!(clip(s, s.b.add(xw, s.b.matmul(h, r)))), c: null });
+
+// z, r = f(X·Wᵀ + H·Rᵀ + Wb + Rb)      h = g(X·Whᵀ + (r⊙H)·Rhᵀ + Rbh + Wbh)      H = (1 - z)⊙h + z⊙H
+const gruStep: Step = (cell, xw, { h }) => {
+  const { s, r, rb, f } = cell;
+  const { b } = s;
+  const [xz, xr, xh] = pieces(cell, xw, 3) as [string, string, string];
+  const withBias = (value: string, gate: number): string =>
+    rb === null ? value : b.add(value, part(cell, rb, gate, 0));
+  const product = (x: string, gate: number): string => withBias(b.matmul(x, part(cell, r, gate, 1)), gate);
+  const z = f[0]!(clip(s, b.add(xz, product(h, 0))));
+  const reset = f[0]!(clip(s, b.add(xr, product(h, 1))));
+  const inner =
+    getInt(s.node, "linear_before_reset", 0) !== 0 ? b.mul(reset, product(h, 2)) : product(b.mul(reset, h), 2);
+  const next = f[1]!(clip(s, b.add(xh, inner)));
+  return { h: b.add(b.mul(b.sub(num(s, 1), z), next), b.mul(z, h)), c: null };
+};
+
+// i, f = f(… + P⊙C)      c = g(…)      C = f⊙C + i⊙c      o = f(… + Po⊙C)      H = o⊙h(C)
+const lstmStep: Step = (cell, xw, { h, c }) => {
+  const { s, r, p, f } = cell;
+  const { b } = s;
+  const [xi, xo, xf, xc] = pieces(cell, b.add(xw, b.matmul(h, r)), 4) as [string, string, string, string];
+  const peep = (value: string, gate: number, state: string): string =>
+    p === null ? value : b.add(value, b.mul(part(cell, p, gate, 0), state));
+  const input = f[0]!(clip(s, peep(xi, 0, c!)));
+  const forget = getInt(s.node, "input_forget", 0) !== 0 ? b.sub(num(s, 1), input) : f[0]!(clip(s, peep(xf, 2, c!)));
+  const next = b.add(b.mul(forget, c!), b.mul(input, f[1]!(clip(s, xc))));
+  const output = f[0]!(clip(s, peep(xo, 1, next)));
+  return { h: b.mul(output, f[2]!(clip(s, next))), c: next };
+};
+
+interface Kind {
+  readonly gates: number;
+  readonly activations: readonly string[];
+  readonly step: Step;
+  /** Whether the recurrent bias is added inside the step and not beforehand. */
+  readonly late: boolean;
+  readonly cell: boolean;
+}
+
+/** A recurrent network, unrolled: X·Wᵀ for all steps at once, then step by step. */
+const recurrent =
+  ({ gates, activations, step, late, cell: hasCell }: Kind): Decomposition =>
+  (s) => {
+    const { b, node } = s;
+    const batchFirst = getInt(node, "layout", 0) === 1;
+    const flip = (value: string, perm: readonly number[]): string => (batchFirst ? b.transpose(value, perm) : value);
+    const [w, r] = [node.inputs[1]!, node.inputs[2]!];
+    const steps = sizeAt(s, node.inputs[0]!, batchFirst ? 1 : 0, "the length of the sequence");
+    const hidden = sizeAt(s, r, 2, "hidden_size");
+    if (steps < 1 || steps > MOST_STEPS) return refuse(s, `a sequence of ${steps} steps; expected 1 to ${MOST_STEPS}`);
+    const direction = getString(node, "direction", "forward");
+    const ways = direction === "bidirectional" ? 2 : 1;
+    const f = activationsOf(s, activations, ways);
+    const x = flip(node.inputs[0]!, [1, 0, 2]);
+    const batch = b.op("Slice", [b.shapeOf(x), b.indices([1]), b.indices([2])]);
+    const masks = given(s, 4) === null ? null : stepMasks(s, node.inputs[4]!, steps);
+    const run = (d: number): { ys: string[]; last: State } => {
+      const of = (i: number): string | null => (given(s, i) === null ? null : pick(s, node.inputs[i]!, d));
+      const bias = of(3);
+      const half = (from: number): string =>
+        b.op("Slice", [bias!, b.indices([from]), b.indices([from + gates * hidden]), b.indices([0])]);
+      const wb = bias === null ? null : half(0);
+      const rb = bias === null ? null : half(gates * hidden);
+      const product = b.matmul(x, b.transpose(pick(s, w, d), [1, 0]));
+      const early = wb === null ? null : late ? wb : b.add(wb, rb!);
+      const xws = split(s, early === null ? product : b.add(product, early), 0, steps);
+      const cell: Cell = {
+        s,
+        hidden,
+        r: b.transpose(pick(s, r, d), [1, 0]),
+        rb: late ? rb : null,
+        p: hasCell ? of(7) : null,
+        f: f[d]!,
+        parts: new Map(),
+      };
+      const start = (i: number): string => {
+        if (given(s, i) === null)
+          return zeros(s, b.op("Concat", [b.indices([1]), batch, b.indices([hidden])], { axis: int(0) }));
+        const all = flip(node.inputs[i]!, [1, 0, 2]);
+        return ways === 1 ? all : b.op("Slice", [all, b.indices([d]), b.indices([d + 1]), b.indices([0])]);
+      };
+      let state: State = { h: start(5), c: hasCell ? start(6) : null };
+      const backwards = direction === "reverse" || d === 1;
+      const ys: string[] = [];
+      for (const t of backwards ? upTo(steps).toReversed() : upTo(steps)) {
+        const next = step(cell, xws[t]!, state);
+        const mask = masks?.[t] ?? null;
+        if (mask === null) {
+          state = next;
+          ys[t] = next.h;
+        } else {
+          // Beyond an example's length its state stays as it is, and its output is 0.
+          const keep = (fresh: string, old: string): string => b.op("Where", [mask, fresh, old]);
+          state = { h: keep(next.h, state.h), c: next.c === null ? null : keep(next.c, state.c!) };
+          ys[t] = keep(next.h, num(s, 0));
+        }
+      }
+      return { ys, last: state };
+    };
+    const runs = upTo(ways).map(run);
+    const join = (parts: string[], axis: number): string =>
+      parts.length === 1 ? parts[0]! : b.op("Concat", parts, { axis: int(axis) });
+    const outputs = [""];
+    if (wanted(s, 0)) {
+      const all = join(
+        runs.map(({ ys }) => b.unsqueeze(join(ys, 0), [1])),
+        1,
+      );
+      outputs[0] = flip(all, [2, 0, 1, 3]);
+    }
+    const lastOf = (of: (state: State) => string): string =>
+      flip(
+        join(
+          runs.map(({ last }) => of(last)),
+          0,
+        ),
+        [1, 0, 2],
+      );
+    outputs[1] = wanted(s, 1) ? lastOf((state) => state.h) : "";
+    outputs[2] = hasCell && wanted(s, 2) ? lastOf((state) => state.c!) : "";
+    return outputs;
+  };
+
+/** Direction `d` of a parameter that is stacked by direction. */
+const pick = ({ b }: Site, value: string, d: number): string =>
+  b.squeeze(b.op("Slice", [value, b.indices([d]), b.indices([d + 1]), b.indices([0])]), [0]);
+
+/** For each step, which examples still run: [B, 1]; null where every length is known to be the whole sequence. */
+function stepMasks(s: Site, lengths: string, steps: number): string[] | null {
+  if (s.numbers(lengths)?.every((n) => n === steps) === true) return null;
+  const { b } = s;
+  const column = b.unsqueeze(b.op("Cast", [lengths], { to: int(7) }), [1]);
+  return upTo(steps).map((t) => b.op("Greater", [column, b.indices([t])]));
+}
+
+const lstm: Kind = { gates: 4, activations: ["Sigmoid", "Tanh", "Tanh"], step: lstmStep, late: false, cell: true };
+const gru: Kind = { gates: 3, activations: ["Sigmoid", "Tanh"], step: gruStep, late: true, cell: false };
+const rnn: Kind = { gates: 1, activations: ["Tanh"], step: rnnStep, late: false, cell: false };
+export const LSTM = recurrent(lstm);
+export const GRU = recurrent(gru);
+export const RNN = recurrent(rnn);
