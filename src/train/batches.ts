@@ -1,12 +1,14 @@
 import type { Dataset } from "../data/dataset.ts";
 import type { Rng } from "../random/rng.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { augmentImage } from "./augment.ts";
 import type { Batch, TrainOptions } from "./trainer.ts";
 
 /**
  * The batches of one epoch: a fresh permutation for each epoch, from the generator's child "epoch" / e alone; the last
  * batch is kept when it is smaller. Buffers are used again: a batch is valid until the next one is asked for.
- * Targets are probabilities with label smoothing; `weights` holds the weight of each row of the batch.
+ * Targets are probabilities with label smoothing; `weights` holds the weight of each row over the number of rows, so that
+ * the weighted sum of losses is their weighted mean. `from` is the number of batches of the epoch to leave out.
  */
 export function batchesOf(
   data: Dataset,
@@ -14,35 +16,46 @@ export function batchesOf(
   classes: number,
   options: TrainOptions,
   rng: Rng,
-): (epoch: number) => Generator<Batch & { readonly weights: Float32Array | null }> {
+): (epoch: number, from?: number) => Generator<Batch & { readonly weights: Float32Array }> {
   const { size, features } = data;
   const shape = features.dims.slice(1);
   const width = features.data.length / size;
-  const { batch, epochs, labelSmoothing, rowWeights } = options;
+  const { batch, epochs, labelSmoothing, rowWeights, augment } = options;
   const perEpoch = Math.ceil(size / batch);
-  const whole = batch >= size;
+  const whole = batch >= size && augment === null;
   const x = new Float32Array(whole ? 0 : batch * width);
   const t = new Float32Array(batch * classes);
-  const w = rowWeights === null ? null : new Float32Array(batch);
+  const w = new Float32Array(batch);
   const off = labelSmoothing / classes;
 
-  return function* (epoch) {
+  return function* (epoch, skip = 0) {
     // With one batch the order changes nothing but the rounding, so the data are used as they lie.
     const order = whole
       ? Uint32Array.from({ length: size }, (_, i) => i)
       : rng.child("epoch").child(epoch).permutation(size);
-    for (let from = 0, i = 0; from < size; from += batch, i++) {
+    const changes = rng.child("augment").child(epoch);
+    for (let from = skip * batch, i = skip; from < size; from += batch, i++) {
       const rows = order.subarray(from, Math.min(from + batch, size));
       t.fill(off);
       rows.forEach((row, k) => {
-        if (!whole) copyRow(features.data, row * width, x, k * width, width);
+        if (augment !== null) {
+          augmentImage(
+            features.data,
+            row * width,
+            x,
+            k * width,
+            shape as [number, number, number],
+            augment,
+            changes.child(row),
+          );
+        } else if (!whole) copyRow(features.data, row * width, x, k * width, width);
         t[k * classes + labels[row]!]! += 1 - labelSmoothing;
-        if (w !== null) w[k] = rowWeights![row]!;
+        w[k] = (rowWeights === null ? 1 : rowWeights[row]!) / rows.length;
       });
       yield {
         features: whole ? features : view(x, rows.length, shape),
         targets: view(t, rows.length, [classes]),
-        weights: w === null ? null : w.subarray(0, rows.length),
+        weights: w.subarray(0, rows.length),
         rows,
         epoch,
         step: epoch * perEpoch + i,

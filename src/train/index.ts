@@ -7,3 +7,7 @@ export * from "./parameters.ts";
 export * from "./programs.ts";
 export * from "./train-options.ts";
 export * from "./predictions.ts";
+export * from "./checkpoint.ts";
+export * from "./checkpoint-folder.ts";
+export * from "./losses.ts";
+export * from "./schedules.ts";

@@ -1,75 +1,107 @@
 import { describe, expect, it } from "vitest";
 import { ortEngine } from "../engine/ort-node.ts";
-import { GraphBuilder, type Model } from "../ir/index.ts";
+import { GraphBuilder } from "../ir/index.ts";
+import { modelOf } from "../../test/support/run-graph.ts";
 import { float32, type Tensor } from "../tensor/index.ts";
-import { optimizers } from "./optimizers.ts";
-import type { OptimizerId } from "./trainer.ts";
+import { updateRule, type UpdateOptions } from "./optimizers.ts";
+import type { Layout } from "./parameters.ts";
 
 const start = [1, -2, 0.5];
 const curvature = [1, 3, 0.2];
-const options = { momentum: 0.9, weightDecay: 0.05 };
+/** Two entries of a weight, and a bias. */
+const layout: Layout = {
+  slots: [
+    { name: "w", dims: [1, 2], size: 2 },
+    { name: "b", dims: [1], size: 1 },
+  ],
+  size: 3,
+};
+const base: UpdateOptions = {
+  ...{ optimizer: "sgd", momentum: 0.9, nesterov: false, weightDecay: 0.05, decay: null, decayed: "all" },
+  ...{ clipNorm: null, ema: 0 },
+};
+const falling = (t: number): number => 0.1 / t;
+const STEPS = 20;
 
 /** Minimizes sum of curvature p^2 / 2 with the emitted graph. */
-async function descend(id: OptimizerId, rate: (t: number) => number, steps: number): Promise<number[]> {
-  const optimizer = optimizers[id];
+async function descend(options: UpdateOptions): Promise<number[]> {
+  const rule = updateRule(options, layout);
   const b = new GraphBuilder();
   const p = b.input("p", "float32", [3]);
-  const states = Array.from({ length: optimizer.states }, (_, i) => b.input(`s${i}`, "float32", [3]));
-  const rates = Array.from({ length: optimizer.rates }, (_, i) => b.input(`r${i}`, "float32", [1]));
-  const updated = optimizer.emit(b, p, b.mul(p, b.constant(float32([3], curvature))), states, rates);
+  const states = Array.from({ length: rule.states }, (_, i) => b.input(`s${i}`, "float32", [3]));
+  const rates = Array.from({ length: rule.rates }, (_, i) => b.input(`r${i}`, "float32", [1]));
+  const updated = rule.emit(b, p, b.mul(p, b.constant(float32([3], curvature))), states, rates);
   const outputs = [updated.parameters, ...updated.states].map((name) => b.output(name, "float32", [3]));
-  const model: Model = {
-    irVersion: 8,
-    opsets: { "": 18 },
-    producer: "test",
-    producerVersion: "",
-    metadata: {},
-    graph: b.build(),
-  };
-  const session = await ortEngine.load(model);
-  let at: Tensor[] = [float32([3], start), ...states.map(() => float32([3]))];
-  for (let t = 1; t <= steps; t++) {
-    const feeds: Record<string, Tensor> = { p: at[0]! };
-    states.forEach((name, i) => (feeds[name] = at[i + 1]!));
-    optimizer.ratesAt(t, rate(t), options).forEach((r, i) => (feeds[rates[i]!] = float32([1], [r])));
+  const session = await ortEngine.load(modelOf(b.build()));
+  const first = Float32Array.from(start);
+  let at = [first, ...rule.start(first)];
+  for (let t = 1; t <= STEPS; t++) {
+    const feeds: Record<string, Tensor> = { p: float32([3], at[0]!) };
+    states.forEach((name, i) => (feeds[name] = float32([3], at[i + 1]!)));
+    rule.ratesAt(t, falling(t)).forEach((r, i) => (feeds[rates[i]!] = float32([1], [r])));
     const out = await session.run(feeds);
-    at = outputs.map((name) => out[name]!);
+    at = outputs.map((name) => out[name]!.data as Float32Array);
   }
   await session.close();
-  return [...(at[0]!.data as Float32Array)];
+  return [...rule.result(at[0]!, at.slice(1))];
 }
 
-const falling = (t: number): number => 0.1 / t;
-
-describe("optimizers against plain float64 recursions", () => {
-  it("sgd with momentum and weight decay", async () => {
-    const p = [...start];
-    const v = [0, 0, 0];
-    for (let t = 1; t <= 20; t++) {
-      for (let i = 0; i < 3; i++) {
-        v[i] = 0.9 * v[i]! + (curvature[i]! * p[i]! + 0.05 * p[i]!);
-        p[i]! -= falling(t) * v[i]!;
-      }
+/** The same in plain float64 recursions, written from the papers. */
+function twin(o: UpdateOptions): number[] {
+  let p = [...start];
+  let m = [0, 0, 0];
+  let v = [0, 0, 0];
+  let mean = [...start];
+  const decoupled = (o.decay ?? (o.optimizer === "sgd" ? "l2" : "decoupled")) === "decoupled";
+  for (let t = 1; t <= STEPS; t++) {
+    const rate = falling(t);
+    let g = p.map((x, i) => curvature[i]! * x);
+    const norm = Math.hypot(...g);
+    if (o.clipNorm !== null && norm > o.clipNorm) g = g.map((x) => (x * o.clipNorm!) / norm);
+    const decay = p.map((x, i) => (o.decayed === "weights" && i === 2 ? 0 : o.weightDecay * x));
+    if (!decoupled) g = g.map((x, i) => x + decay[i]!);
+    let move: number[];
+    if (o.optimizer === "sgd") {
+      m = m.map((x, i) => o.momentum * x + g[i]!);
+      move = o.nesterov ? g.map((x, i) => x + o.momentum * m[i]!) : m;
+    } else {
+      m = m.map((x, i) => 0.9 * x + 0.1 * g[i]!);
+      v = v.map((x, i) => 0.999 * x + 0.001 * g[i]! ** 2);
+      move = m.map((x, i) => x / (1 - 0.9 ** t) / (Math.sqrt(v[i]! / (1 - 0.999 ** t)) + 1e-8));
     }
-    const got = await descend("sgd", falling, 20);
-    p.forEach((x, i) => expect(got[i]).toBeCloseTo(x, 5));
+    p = p.map((x, i) => x - rate * move[i]! - (decoupled ? rate * decay[i]! : 0));
+    const forget = Math.min(o.ema, (1 + t) / (10 + t));
+    mean = mean.map((x, i) => forget * x + (1 - forget) * p[i]!);
+  }
+  return o.ema > 0 ? mean : p;
+}
+
+describe("updates against plain float64 recursions", () => {
+  it.each<Partial<UpdateOptions>>([
+    {},
+    { nesterov: true },
+    { weightDecay: 0 },
+    { decay: "decoupled" },
+    { decayed: "weights" },
+    { clipNorm: 0.5 },
+    { ema: 0.9 },
+    { optimizer: "adam" },
+    { optimizer: "adam", decay: "l2" },
+    { optimizer: "adam", decayed: "weights", clipNorm: 1, ema: 0.99 },
+    { nesterov: true, decay: "decoupled", decayed: "weights", clipNorm: 1, ema: 0.5 },
+  ])("%j", async (more) => {
+    const options = { ...base, ...more };
+    const got = await descend(options);
+    twin(options).forEach((x, i) => expect(got[i]).toBeCloseTo(x, 5));
+    // Every option above changes the result, so that a rule that ignored it would fail.
+    const plain = twin(base);
+    if (Object.keys(more).length > 0) {
+      expect(Math.max(...twin(options).map((x, i) => Math.abs(x - plain[i]!)))).toBeGreaterThan(1e-4);
+    }
   });
 
-  it("adam with bias correction and decoupled decay", async () => {
-    const p = [...start];
-    const m = [0, 0, 0];
-    const v = [0, 0, 0];
-    for (let t = 1; t <= 20; t++) {
-      for (let i = 0; i < 3; i++) {
-        const g = curvature[i]! * p[i]!;
-        m[i] = 0.9 * m[i]! + 0.1 * g;
-        v[i] = 0.999 * v[i]! + 0.001 * g * g;
-        const first = m[i]! / (1 - 0.9 ** t);
-        const second = v[i]! / (1 - 0.999 ** t);
-        p[i] = p[i]! - falling(t) * 0.05 * p[i]! - (falling(t) * first) / (Math.sqrt(second) + 1e-8);
-      }
-    }
-    const got = await descend("adam", falling, 20);
-    p.forEach((x, i) => expect(got[i]).toBeCloseTo(x, 5));
+  it("options that change no node share a compiled graph", () => {
+    expect(updateRule({ ...base, momentum: 0.1, weightDecay: 0.2 }, layout).key).toBe(updateRule(base, layout).key);
+    expect(updateRule({ ...base, clipNorm: 1 }, layout).key).not.toBe(updateRule(base, layout).key);
   });
 });

@@ -1,22 +1,30 @@
 import type { GraphBuilder } from "../ir/index.ts";
-import type { OptimizerId, ScheduleId, TrainOptions } from "./trainer.ts";
+import { float32 } from "../tensor/index.ts";
+import type { Layout } from "./parameters.ts";
+import type { OptimizerId, TrainOptions } from "./trainer.ts";
 
-/** An optimizer as nodes. Parameters, gradient and state are vectors of equal length; rates are vectors of length 1. */
-export interface Optimizer {
-  /** Number of state vectors; all start at 0. */
+export type UpdateOptions = Pick<
+  TrainOptions,
+  "optimizer" | "momentum" | "nesterov" | "weightDecay" | "decay" | "decayed" | "clipNorm" | "ema"
+>;
+
+/**
+ * One update as nodes: gradient clipping, an optimizer, the moving average of the weights. Parameters, gradient and
+ * states are vectors of the layout's length; rates are vectors of length 1.
+ */
+export interface UpdateRule {
+  /** Equal for rules that append the same nodes: a compiled graph serves all options of one key. */
+  readonly key: string;
   readonly states: number;
-  /** Number of rates that a step needs. */
   readonly rates: number;
+  /** The states before the first step. */
+  start(parameters: Float32Array): Float32Array[];
   /** Rates of step t = 1, 2, … at the given learning rate. */
-  ratesAt(t: number, learningRate: number, options: Pick<TrainOptions, "momentum" | "weightDecay">): number[];
+  ratesAt(t: number, learningRate: number): number[];
   /** Appends the update and returns the names of the new parameters and states. */
-  emit(
-    b: GraphBuilder,
-    parameters: string,
-    gradient: string,
-    states: readonly string[],
-    rates: readonly string[],
-  ): Updated;
+  emit(b: GraphBuilder, p: string, g: string, states: readonly string[], rates: readonly string[]): Updated;
+  /** The weights that the training ends with: the last ones, or their moving average. */
+  result(parameters: Float32Array, states: readonly Float32Array[]): Float32Array;
 }
 
 export interface Updated {
@@ -24,55 +32,115 @@ export interface Updated {
   readonly states: readonly string[];
 }
 
+interface Optimizer {
+  readonly states: number;
+  readonly rates: number;
+  ratesAt(t: number, learningRate: number, options: UpdateOptions): number[];
+  emit(
+    b: GraphBuilder,
+    p: string,
+    g: string,
+    states: readonly string[],
+    rates: readonly string[],
+    nesterov: boolean,
+  ): Updated;
+}
+
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
-/** v <- momentum v + (g + weightDecay p); p <- p - learningRate v. Sutskever et al. 2013, in the form without dampening. */
+/**
+ * v <- momentum v + g; p <- p - learningRate v, or with Nesterov's look-ahead p - learningRate (g + momentum v).
+ * Sutskever et al. 2013, in the form without dampening.
+ */
 const sgd: Optimizer = {
   states: 1,
-  rates: 3,
-  ratesAt: (_t, learningRate, { momentum, weightDecay }) => [learningRate, momentum, weightDecay],
-  emit(b, p, g, [v], [learningRate, momentum, weightDecay]) {
-    const decayed = b.add(g, b.mul(p, weightDecay!));
-    const velocity = b.add(b.mul(v!, momentum!), decayed);
-    return { parameters: b.sub(p, b.mul(velocity, learningRate!)), states: [velocity] };
+  rates: 2,
+  ratesAt: (_t, learningRate, { momentum }) => [learningRate, momentum],
+  emit(b, p, g, [v], [learningRate, momentum], nesterov) {
+    const velocity = b.add(b.mul(v!, momentum!), g);
+    const move = nesterov ? b.add(g, b.mul(velocity, momentum!)) : velocity;
+    return { parameters: b.sub(p, b.mul(move, learningRate!)), states: [velocity] };
   },
 };
 
-/**
- * Kingma & Ba 2015, algorithm 1, with the decoupled weight decay of Loshchilov & Hutter 2019, algorithm 2 (the decay is
- * multiplied by the learning rate). The bias corrections are rates, so that the graph does not count steps.
- */
+/** Kingma & Ba 2015, algorithm 1. The bias corrections are rates, so that the graph does not count steps. */
 const adam: Optimizer = {
   states: 2,
-  rates: 3,
-  ratesAt: (t, learningRate, { weightDecay }) => [
-    learningRate / (1 - BETA1 ** t),
-    1 / Math.sqrt(1 - BETA2 ** t),
-    1 - learningRate * weightDecay,
-  ],
-  emit(b, p, g, [m, v], [rate, secondCorrection, keep]) {
+  rates: 2,
+  ratesAt: (t, learningRate) => [learningRate / (1 - BETA1 ** t), 1 / Math.sqrt(1 - BETA2 ** t)],
+  emit(b, p, g, [m, v], [rate, secondCorrection]) {
     const first = b.add(b.mul(m!, b.scalar(BETA1)), b.mul(g, b.scalar(1 - BETA1)));
     const second = b.add(b.mul(v!, b.scalar(BETA2)), b.mul(b.mul(g, g), b.scalar(1 - BETA2)));
     const root = b.add(b.mul(b.op("Sqrt", [second]), secondCorrection!), b.scalar(EPSILON));
-    const move = b.mul(b.div(first, root), rate!);
-    return { parameters: b.sub(b.mul(p, keep!), move), states: [first, second] };
+    return { parameters: b.sub(p, b.mul(b.div(first, root), rate!)), states: [first, second] };
   },
 };
 
-export const optimizers: Readonly<Record<OptimizerId, Optimizer>> = { sgd, adam };
-
-/** Share of the steps over which the cosine schedule rises to its peak first. */
-const WARM_UP = 0.1;
+const optimizers: Readonly<Record<OptimizerId, Optimizer>> = { sgd, adam };
 
 /**
- * Learning rate of step t = 0 .. steps - 1. cosine: a linear warm-up over the first tenth of the steps (Goyal et al. 2017,
- * section 2.2), then Loshchilov & Hutter 2017, equation 5, one cycle from the peak towards 0.
+ * The update that the options ask for. Weight decay: "l2" adds weightDecay p to the gradient; "decoupled" takes
+ * learningRate weightDecay p from p beside the step (Loshchilov & Hutter 2019, algorithms 1 and 2; with adam: AdamW).
+ * Clipping scales the gradient to a global norm of at most clipNorm (Pascanu et al. 2013, algorithm 1), before the decay.
+ * The moving average of step t has the decay min(ema, (1 + t) / (10 + t)), so that it forgets the start.
  */
-export function learningRateAt(schedule: ScheduleId, peak: number, t: number, steps: number): number {
-  const rise = Math.floor(WARM_UP * steps);
-  if (schedule === "constant") return peak;
-  if (t < rise) return (peak * (t + 1)) / (rise + 1);
-  return (peak / 2) * (1 + Math.cos((Math.PI * (t - rise)) / (steps - rise)));
+export function updateRule(options: UpdateOptions, layout: Layout): UpdateRule {
+  const { nesterov, clipNorm, ema, weightDecay } = options;
+  const optimizer = optimizers[options.optimizer];
+  const decay = weightDecay === 0 ? "none" : (options.decay ?? (options.optimizer === "sgd" ? "l2" : "decoupled"));
+  const average = ema > 0;
+  const extra = [...(decay === "none" ? [] : ["decay"]), ...(clipNorm === null ? [] : ["clip"])];
+  if (average) extra.push("ema");
+  const key = [options.optimizer, nesterov && options.optimizer === "sgd", decay, options.decayed, ...extra].join(" ");
+  const rates = optimizer.rates + extra.length;
+  return {
+    key,
+    states: optimizer.states + (average ? 1 : 0),
+    rates,
+    start: (parameters) => [
+      ...Array.from({ length: optimizer.states }, () => new Float32Array(parameters.length)),
+      ...(average ? [parameters.slice()] : []),
+    ],
+    ratesAt(t, learningRate) {
+      const out = optimizer.ratesAt(t, learningRate, options);
+      if (decay !== "none") out.push(decay === "l2" ? weightDecay : learningRate * weightDecay);
+      if (clipNorm !== null) out.push(clipNorm);
+      if (average) out.push(1 - Math.min(ema, (1 + t) / (10 + t)));
+      return out;
+    },
+    emit(b, p, g, states, given) {
+      const own = given.slice(0, optimizer.rates);
+      const rate = (name: string): string => given[optimizer.rates + extra.indexOf(name)]!;
+      let gradient = g;
+      if (clipNorm !== null) {
+        const norm = b.op("Sqrt", [b.op("ReduceSumSquare", [g, b.indices([0])])]);
+        gradient = b.mul(g, b.op("Min", [b.scalar(1), b.div(rate("clip"), b.op("Max", [norm, b.scalar(1e-30)]))]));
+      }
+      let kept = p;
+      if (decay !== "none") {
+        const amount = b.mul(options.decayed === "weights" ? b.mul(p, weightMask(b, layout)) : p, rate("decay"));
+        if (decay === "l2") gradient = b.add(gradient, amount);
+        else kept = b.sub(p, amount);
+      }
+      const updated = optimizer.emit(b, kept, gradient, states, own, nesterov);
+      if (!average) return updated;
+      const before = states[optimizer.states]!;
+      const mean = b.add(before, b.mul(b.sub(updated.parameters, before), rate("ema")));
+      return { parameters: updated.parameters, states: [...updated.states, mean] };
+    },
+    result: (parameters, states) => (average ? states[optimizer.states]! : parameters),
+  };
+}
+
+/** 1 for the entries of tensors of two axes and more, 0 for biases and scales. */
+function weightMask(b: GraphBuilder, layout: Layout): string {
+  const mask = new Float32Array(layout.size);
+  let at = 0;
+  for (const { dims, size } of layout.slots) {
+    if (dims.length > 1) mask.fill(1, at, at + size);
+    at += size;
+  }
+  return b.constant(float32([layout.size], mask), "train.decayed");
 }

@@ -3,6 +3,7 @@ import { ortEngine } from "../engine/ort-node.ts";
 import { seeded } from "../random/index.ts";
 import { float32 } from "../tensor/index.ts";
 import { buildArchitecture, type Trainable } from "./architectures.ts";
+import { updateRule, type UpdateOptions } from "./optimizers.ts";
 import { pack } from "./parameters.ts";
 import { frozenOf, openPrograms } from "./programs.ts";
 import type { Arch } from "./trainer.ts";
@@ -62,6 +63,11 @@ function lossOf(arch: Arch, t: Trainable, p: Float64Array, x: number[][], target
   return loss;
 }
 
+const plainSgd: UpdateOptions = {
+  ...{ optimizer: "sgd", momentum: 0.9, nesterov: false, weightDecay: 0, decay: null, decayed: "all" },
+  ...{ clipNorm: null, ema: 0 },
+};
+
 describe.each<[Arch, number[]]>([
   ["logistic", [4]],
   ["mlp", [4]],
@@ -81,9 +87,12 @@ describe.each<[Arch, number[]]>([
 
   it("has the loss and the gradient of the definition, by central differences in float64", async () => {
     const programs = openPrograms(ortEngine, trainable, 1);
+    const rule = updateRule(plainSgd, programs.layout);
     const parameters = pack(trainable.model, programs.layout).map((v) => v + 0.05 * rng.normal());
     const states = [new Float32Array(parameters.length)];
-    const done = await programs.step("sgd", { parameters, states }, frozen, [1, 0, 0], features, target);
+    const weights = new Float32Array(5).fill(1);
+    const batch = { features, targets: target, weights };
+    const done = await programs.step({ rule, loss: "cross-entropy" }, { parameters, states }, frozen, [1, 0], batch);
     const exact = Float64Array.from(parameters);
     expect(done.loss).toBeCloseTo(lossOf(arch, trainable, exact, x, targets), 4);
     for (let i = 0; i < exact.length; i++) {
@@ -105,7 +114,7 @@ describe.each<[Arch, number[]]>([
   it("has the gradient of the raw inputs", async () => {
     const programs = openPrograms(ortEngine, trainable, 1);
     const parameters = pack(trainable.model, programs.layout);
-    const gradient = await programs.inputGradient(parameters, frozen, features, target);
+    const gradient = await programs.inputGradient("cross-entropy", parameters, frozen, features, target);
     const exact = Float64Array.from(parameters);
     for (let k = 0; k < 5 * width; k++) {
       const moved = (h: number): number => {

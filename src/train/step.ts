@@ -1,15 +1,16 @@
 import { grad } from "../grad/index.ts";
 import { GraphBuilder, int, tensorInfo, type Graph, type Model } from "../ir/index.ts";
 import { int64 } from "../tensor/index.ts";
-import type { Optimizer } from "./optimizers.ts";
+import { targetDims, type Loss } from "./losses.ts";
+import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, type Layout } from "./parameters.ts";
 import type { Trainable } from "./architectures.ts";
 
 /** Names of the inputs that the graphs here add to a model's own. */
 export const names = {
-  input: "input",
   parameters: "train.parameters",
   targets: "train.targets",
+  weights: "train.weights",
   state: (i: number): string => `train.state.${i}`,
   rates: "train.rates",
 } as const;
@@ -33,36 +34,41 @@ export function forwardProgram(trainable: Trainable, layout: Layout): Program<"l
 }
 
 /**
- * Inputs: input, parameters, frozen constants, targets. Output: the gradient of the loss with respect to the input. The
- * loss is a sum over the batch, so each row has its own gradient.
+ * Inputs: input, parameters, frozen constants, targets. Output: the gradient of the summed loss with respect to the input:
+ * each row has its own.
  */
-export function inputGradientProgram(trainable: Trainable, layout: Layout): Program<"gradient"> {
-  const { loss, model } = attachLoss(trainable, layout);
-  const made = grad(model, { of: loss, wrt: [names.input] });
+export function inputGradientProgram(trainable: Trainable, layout: Layout, loss: Loss): Program<"gradient"> {
+  const { rows, model } = attachLoss(trainable, layout, loss);
+  const input = inputOf(trainable);
+  const made = grad(model, { of: rows, wrt: [input] });
   const b = new GraphBuilder(made.model.graph);
   b.clearOutputs();
-  const gradient = b.output(made.gradients.get(names.input)!, "float32", null);
+  const gradient = b.output(made.gradients.get(input)!, "float32", null);
   return { model: { ...made.model, graph: b.build() }, outputs: { gradient } };
 }
 
 /**
- * One training step. Inputs: input, parameters, frozen constants, targets, state.0 …, rates. Outputs: the new parameters
- * and states, the loss (a scalar: sum over rows of -sum_k targets log softmax_k, so the targets carry row weights, label
- * smoothing and the division by the batch size) and the logits before the update.
+ * One training step. Inputs: input, parameters, frozen constants, targets, weights [N], state.0 …, rates. Outputs: the
+ * new parameters and states, the loss (a scalar: the sum over rows of weight times loss, so the weights carry the division
+ * by the batch size) and the logits before the update.
  */
 export function stepProgram(
   trainable: Trainable,
   layout: Layout,
-  optimizer: Optimizer,
+  rule: UpdateRule,
+  lossOf: Loss,
 ): Program<"parameters" | "loss" | "logits" | `state${number}`> {
-  const { loss, model } = attachLoss(trainable, layout);
-  const made = grad(model, { of: loss, wrt: [names.parameters] });
+  const attached = attachLoss(trainable, layout, lossOf);
+  const weighted = new GraphBuilder(attached.model.graph);
+  const weights = weighted.input(names.weights, "float32", [null]);
+  const loss = weighted.reduceSum(weighted.mul(attached.rows, weights), [0], false);
+  const made = grad({ ...attached.model, graph: weighted.build() }, { of: loss, wrt: [names.parameters] });
   const b = new GraphBuilder(made.model.graph);
   b.clearOutputs();
-  const states = Array.from({ length: optimizer.states }, (_, i) => b.input(names.state(i), "float32", [layout.size]));
-  const packed = b.input(names.rates, "float32", [optimizer.rates]);
-  const rates = b.opN("Split", [packed], optimizer.rates, { axis: int(0), num_outputs: int(optimizer.rates) }, "rate");
-  const updated = optimizer.emit(b, names.parameters, made.gradients.get(names.parameters)!, states, rates);
+  const states = Array.from({ length: rule.states }, (_, i) => b.input(names.state(i), "float32", [layout.size]));
+  const packed = b.input(names.rates, "float32", [rule.rates]);
+  const rates = b.opN("Split", [packed], rule.rates, { axis: int(0), num_outputs: int(rule.rates) }, "rate");
+  const updated = rule.emit(b, names.parameters, made.gradients.get(names.parameters)!, states, rates);
   const outputs: Record<string, string> = {
     parameters: b.output(updated.parameters, "float32", [layout.size]),
     loss: b.output(loss, "float32", []),
@@ -76,7 +82,7 @@ export function stepProgram(
 }
 
 /** The model's graph with its parameters read from one vector, and the frozen constants as inputs. */
-function openParameters(trainable: Trainable, layout: Layout): Graph {
+export function openParameters(trainable: Trainable, layout: Layout): Graph {
   const { model, parameters, frozen } = trainable;
   const opened = new Set([...parameters, ...frozen]);
   const base = model.graph;
@@ -114,12 +120,14 @@ function openParameters(trainable: Trainable, layout: Layout): Graph {
   return { ...graph, values: new Map([...graph.values, ...known]) };
 }
 
-/** The opened graph with the cross-entropy between softmax(logits) and the input "targets", summed over the batch. */
-function attachLoss(trainable: Trainable, layout: Layout): { model: Model; loss: string } {
+/** The name of the input that holds the examples. */
+export const inputOf = (trainable: Trainable): string => trainable.model.graph.inputs[0]!.name;
+
+/** The opened graph with the input "targets" and the loss of each row, shape [N]. */
+export function attachLoss(trainable: Trainable, layout: Layout, loss: Loss): { model: Model; rows: string } {
   const b = new GraphBuilder(openParameters(trainable, layout));
   const logits = trainable.model.graph.outputs[0]!;
-  const targets = b.input(names.targets, "float32", logits.dims ?? [null, null]);
-  const likelihood = b.op("LogSoftmax", [logits.name], { axis: int(1) }, "train.logp");
-  const loss = b.neg(b.reduceSum(b.mul(targets, likelihood), [0, 1], false));
-  return { model: { ...trainable.model, graph: b.build() }, loss };
+  const targets = b.input(names.targets, loss.targets, targetDims(loss, logits.dims));
+  const rows = loss.emit(b, logits.name, targets);
+  return { model: { ...trainable.model, graph: b.build() }, rows };
 }

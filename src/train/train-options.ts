@@ -1,5 +1,6 @@
 import { MarauderError } from "../errors.ts";
-import type { Arch, TrainOptions } from "./trainer.ts";
+import { losses } from "./losses.ts";
+import type { Arch, LossId, TrainOptions } from "./trainer.ts";
 
 export const architectures: readonly Arch[] = ["logistic", "mlp", "cnn"];
 
@@ -50,7 +51,17 @@ export function resolveTrainOptions(
     weightDecay: given.optimizer === "sgd" ? 1e-4 : d.weightDecay,
     optimizer: "adam",
     momentum: 0.9,
+    nesterov: false,
+    decay: null,
+    decayed: "all",
     schedule: "cosine",
+    warmUp: null,
+    stepEvery: 1 / 3,
+    stepFactor: 0.1,
+    clipNorm: null,
+    ema: 0,
+    loss: "cross-entropy",
+    augment: null,
     labelSmoothing: 0,
     hidden: d.hidden,
     channels: [16, 32],
@@ -60,12 +71,13 @@ export function resolveTrainOptions(
     arch,
     batch,
   };
-  check(options, size);
+  check(options, size, inputShape);
   return options;
 }
 
-function check(options: TrainOptions, size: number): void {
-  const known = new Set([...Object.keys(ranges), ...Object.keys(choices), "arch", "hidden", "channels", "rowWeights"]);
+function check(options: TrainOptions, size: number, inputShape: readonly number[]): void {
+  const lists = ["arch", "hidden", "channels", "rowWeights", "nesterov", "augment"];
+  const known = new Set([...Object.keys(ranges), ...Object.keys(choices), ...lists]);
   for (const name of Object.keys(options)) {
     if (!known.has(name)) {
       const names = [...known].join(", ");
@@ -77,19 +89,23 @@ function check(options: TrainOptions, size: number): void {
   }
   for (const [name, [low, high, whole]] of Object.entries(ranges)) {
     const value = options[name as keyof typeof ranges];
+    if (value === null && (name === "warmUp" || name === "clipNorm")) continue;
     if (typeof value !== "number" || !(value >= low && value <= high) || (whole && !Number.isInteger(value))) {
       throw refuse(name, `a ${whole ? "whole " : ""}number from ${low} to ${high}`, value);
     }
   }
   for (const [name, allowed] of Object.entries(choices)) {
     const value = options[name as keyof typeof choices];
-    if (!allowed.includes(value)) throw refuse(name, `one of ${allowed.join(", ")}`, value);
+    if (!allowed.includes(value!) && !(value === null && name === "decay"))
+      throw refuse(name, `one of ${allowed.join(", ")}`, value);
   }
   for (const name of ["hidden", "channels"] as const) {
     const value = options[name];
     const good = Array.isArray(value) && value.every((w) => Number.isInteger(w) && w >= 1 && w <= 8192);
     if (!good) throw refuse(name, "a list of whole numbers from 1 to 8192", value);
   }
+  if (typeof options.nesterov !== "boolean") throw refuse("nesterov", "true or false", options.nesterov);
+  checkAugmentation(options, inputShape);
   if (options.arch === "logistic" && options.hidden.length > 0) {
     throw refuse("hidden", "empty for logistic, which has no hidden layer", options.hidden);
   }
@@ -100,6 +116,13 @@ function check(options: TrainOptions, size: number): void {
   }
 }
 
+function checkAugmentation({ augment }: TrainOptions, inputShape: readonly number[]): void {
+  if (augment === null) return;
+  const good = Number.isInteger(augment.shift) && augment.shift >= 0 && typeof augment.flip === "boolean";
+  if (!good) throw refuse("augment", "a whole shift of at least 0 and flip true or false", augment);
+  if (inputShape.length !== 3) throw refuse("augment", `null for inputs that are no images [C, H, W]`, augment);
+}
+
 const ranges = {
   epochs: [1, 100_000, true],
   batch: [1, 1_000_000_000, true],
@@ -107,11 +130,21 @@ const ranges = {
   weightDecay: [0, 100, false],
   momentum: [0, 0.9999, false],
   labelSmoothing: [0, 0.9999, false],
+  warmUp: [0, 1, false],
+  stepEvery: [1e-6, 1, false],
+  stepFactor: [0, 1, false],
+  clipNorm: [1e-30, 1e30, false],
+  ema: [0, 0.999999, false],
 } as const;
 
-const choices: Readonly<Record<"optimizer" | "schedule" | "emptyClasses", readonly string[]>> = {
+type Choice = "optimizer" | "schedule" | "emptyClasses" | "loss" | "decay" | "decayed";
+
+const choices: Readonly<Record<Choice, readonly string[]>> = {
   optimizer: ["sgd", "adam"],
-  schedule: ["constant", "cosine"],
+  schedule: ["constant", "cosine", "step", "one-cycle"],
+  loss: Object.keys(losses).filter((id) => losses[id as LossId].rank === 2),
+  decay: ["l2", "decoupled"],
+  decayed: ["all", "weights"],
   emptyClasses: ["refuse", "allow"],
 };
 
