@@ -109,9 +109,7 @@ async function run(
           reported = now;
           const rows = `loss ${(sums.loss / sums.rows).toFixed(4)}, accuracy ${((100 * sums.correct) / sums.rows).toFixed(1)} %`;
           const speed = (1000 * seen) / Math.max(1e-3, now - started);
-          const rest = Math.round((options.epochs * data.size - epoch * data.size - sums.rows) / speed);
-          const time = rest === 0 ? "" : `, ${rest} s left`;
-          const note = `epoch ${epoch + 1}/${options.epochs}, ${rows}, ${Math.round(speed)} examples/s${time}`;
+          const note = `epoch ${epoch + 1}/${options.epochs}, ${rows}, ${Math.round(speed)} examples/s`;
           context.step(done, steps, note);
         }
         if (last) sums = { ...nothing };

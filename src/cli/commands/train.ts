@@ -6,7 +6,7 @@ import { MarauderError } from "../../errors.ts";
 import { saveModel } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import { wilson } from "../../stats/index.ts";
-import { makeTrainer, type Arch, type TrainOptions } from "../../train/index.ts";
+import { checkpointFolder, makeTrainer, type Arch, type TrainOptions } from "../../train/index.ts";
 import { list, numberValue, positiveInteger, seedValue } from "../flags.ts";
 import { startProgress } from "../progress.ts";
 import { percentInterval } from "../text.ts";
@@ -27,6 +27,7 @@ interface TrainFlags {
   holdOut: number;
   seed: number;
   threads?: number;
+  checkpoint?: string;
   out: string;
   json?: boolean;
   quiet?: boolean;
@@ -52,6 +53,7 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     .option("--hold-out <share>", "share held out when there is no --test", numberValue, 0.1)
     .option("--seed <n>", "seed of initial weights and order", seedValue, 0)
     .option("--threads <n>", "1 makes the result the same to the bit on every run", positiveInteger)
+    .option("--checkpoint <folder>", "keep the training there while it runs; the same command goes on where it stopped")
     .requiredOption("--out <model.onnx>", "where the model goes")
     .option("--json", "print JSON")
     .option("--quiet", "no progress on stderr")
@@ -88,11 +90,9 @@ async function trainModel(flags: TrainFlags, signal: AbortSignal) {
   };
   const trainer = makeTrainer(ortEngine, flags.threads === undefined ? {} : { threads: flags.threads });
   try {
-    const trained = await trainer(train, options, {
-      rng: seeded(flags.seed).child("train"),
-      signal,
-      step: progress.step,
-    });
+    const context = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
+    const kept = flags.checkpoint === undefined ? {} : { checkpoint: { store: checkpointFolder(flags.checkpoint) } };
+    const trained = await trainer(train, options, context, kept);
     progress.end();
     await saveModel(annotated(trained, train, flags.arch), flags.out);
     const accuracy = async (data: Dataset) => wilson(await countCorrect(trained, data), data.size);
