@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { MarauderError } from "./errors.ts";
 
@@ -13,6 +14,7 @@ const reasons: Record<string, string> = {
   EISDIR: "it is a folder",
   ENOTDIR: "a part of the path is a file, not a folder",
   EEXIST: "a file of that name is in the way",
+  EFBIG: "the file is larger than the system allows",
   EMFILE: "too many files are open",
 };
 
@@ -34,6 +36,20 @@ export async function readBytes(path: string, what: string): Promise<Buffer> {
         cause: error,
       },
     );
+  }
+}
+
+/** Finds out before long work whether `path` can be written: its folder is made, the file is not. Throws FILE_WRITE. */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await access(dirname(path), constants.W_OK);
+    const there = await stat(path).catch(() => null);
+    if (there?.isDirectory() === true) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
+  } catch (error) {
+    throw new MarauderError("FILE_WRITE", `cannot write ${path}: ${systemReason(error)}; nothing was changed`, {
+      cause: error,
+    });
   }
 }
 

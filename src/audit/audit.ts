@@ -29,7 +29,8 @@ export async function auditPlan(plan: Plan, options: AuditOptions): Promise<Repo
     plan,
     probes,
     store: new EvidenceStore(options.out),
-    open: (subject) => openSubject(subject, options.base),
+    open: (subject) =>
+      openSubject(subject, options.base, options.signal === undefined ? {} : { signal: options.signal }),
     signal: options.signal ?? new AbortController().signal,
     ...(options.listener === undefined ? {} : { listener: options.listener }),
     version,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { EvidenceBase, Report, RunRecord } from "../contract/index.ts";
 import { MarauderError } from "../errors.ts";
 import { readBytes, writeAtomically } from "../files.ts";
+import { existsSync } from "node:fs";
 import { checks } from "./checks/index.ts";
 import { assembleReport, judge } from "./judge.ts";
 import { checkPlan } from "./plan.ts";
@@ -34,6 +35,12 @@ export async function judgeRun(folder: string, record: RunRecord): Promise<Repor
 /** Judges an earlier run again from its folder, with the checks of this version and no engine. */
 export async function rejudge(folder: string): Promise<Report> {
   const path = join(folder, RECORD);
+  if (!existsSync(path)) {
+    throw new MarauderError(
+      "EVIDENCE_INVALID",
+      `${folder} holds no finished audit (no ${RECORD}); expected the folder that marauder audit wrote; run the audit, or finish it`,
+    );
+  }
   const text = (await readBytes(path, "record of a run")).toString("utf8");
   let record: RunRecord;
   try {

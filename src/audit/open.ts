@@ -10,11 +10,10 @@ import { openHttpTarget, openOnnxTarget, type Bounds, type HttpConfigInput, type
 import { makeTrainer, type Arch } from "../train/index.ts";
 import { boundsOf, rangeOf } from "./bounds.ts";
 import { fit } from "./fit-data.ts";
+import { isUrl, publicSubject, publicUrl } from "./public-plan.ts";
 import { notesOf, type ModelNotes } from "./model-notes.ts";
 import type { OpenSubject } from "./run.ts";
 import { canonicalJson, sha256 } from "./store.ts";
-
-const isUrl = (model: string): boolean => /^https?:\/\//i.test(model);
 
 export interface OpenSettings {
   readonly signal?: AbortSignal;
@@ -33,11 +32,17 @@ export async function openSubject(
 ): Promise<OpenSubject> {
   const at = (path: string): string => (isAbsolute(path) ? path : join(base, path));
   const assumptions: string[] = [];
+  if (planned.http !== undefined && (planned.model === undefined || !isUrl(planned.model))) {
+    throw new MarauderError(
+      "USAGE",
+      "request templates (--http, --classes, http: in a plan) are for endpoints; give a URL as the model",
+    );
+  }
   const model = planned.model === undefined || isUrl(planned.model) ? null : await loadModel(at(planned.model));
   const notes: ModelNotes = model === null ? {} : notesOf(model);
   const raw = await openAll(planned, notes, at, settings.first);
   const bounds = chooseBounds(planned, notes, raw.test, assumptions);
-  const target = await openTarget(planned, model, bounds, raw.test, settings.signal);
+  const target = await openTarget(planned, model, bounds, raw.test, settings.signal, assumptions);
   try {
     const shape = target?.inputShape ?? planned.shape ?? null;
     const fitted = (data: Dataset, say: string[]): Dataset =>
@@ -67,7 +72,8 @@ export async function openSubject(
     const fingerprints = {
       ...(model === null ? {} : { model: `sha256:${sha256(encodeModel(model))}` }),
       ...(planned.model !== undefined && isUrl(planned.model) ? { endpoint: publicUrl(planned.model) } : {}),
-      "how it is read": `sha256:${sha256(canonicalJson({ ...planned, title: undefined, id: undefined, risks: undefined, samples: undefined }))}`,
+      // The query chooses what is asked; header values may rotate and decide nothing.
+      "how it is read": `sha256:${sha256(query(planned), canonicalJson({ ...publicSubject(planned), title: undefined, id: undefined, risks: undefined, samples: undefined }))}`,
       ...Object.fromEntries(
         Object.entries({
           data: test,
@@ -163,6 +169,8 @@ function chooseBounds(planned: PlanSubject, notes: ModelNotes, test: Dataset, as
     );
     return pair(notes.bounds);
   }
+  const http = planned.http?.["bounds"] as Partial<Bounds> | undefined;
+  if (typeof http?.low === "number" && typeof http.high === "number") return { low: http.low, high: http.high };
   if (planned.mean !== undefined || planned.sd !== undefined) {
     assumptions.push("inputs range from 0 to 1 before --mean and --sd are applied; override with --bounds");
     return { low: 0, high: 1 };
@@ -185,9 +193,16 @@ async function openTarget(
   bounds: Bounds,
   test: Dataset,
   signal: AbortSignal | undefined,
+  assumptions: string[],
 ): Promise<Target | null> {
   if (planned.model === undefined) return null;
   if (model === null) {
+    const classes = planned.http?.["classes"] ?? responseNames(planned.http)?.length;
+    const assumed = Math.max(2, test.classNames.length);
+    if (classes === undefined && planned.classNames === undefined)
+      assumptions.push(
+        `the endpoint tells ${assumed} classes apart, as many as the labels of the data; override with --classes`,
+      );
     const config = {
       id: publicUrl(planned.model),
       // What TensorFlow Serving and many others speak; a plan's or file's own templates win.
@@ -195,10 +210,10 @@ async function openTarget(
       response: { scores: "predictions[*]" },
       ...planned.http,
       url: planned.model,
-      inputShape: [...(planned.shape ?? test.features.dims.slice(1))],
-      classes: Math.max(2, test.classNames.length),
+      inputShape: planned.shape ?? planned.http?.["inputShape"] ?? test.features.dims.slice(1),
+      classes: classes ?? assumed,
       bounds,
-    } as HttpConfigInput;
+    } as unknown as HttpConfigInput; // openHttpTarget checks it
     return openHttpTarget(config, { rng: seeded(0).child("http"), ...(signal !== undefined && { signal }) });
   }
   return openOnnxTarget(model, {
@@ -256,10 +271,11 @@ function checkLabels(test: Dataset, target: Target): void {
   }
 }
 
-/** A URL without credentials, query or fragment: what evidence and reports may show. */
-export function publicUrl(url: string): string {
-  const parsed = new URL(url);
-  return `${parsed.origin}${parsed.pathname}`;
+const query = ({ model }: PlanSubject): string => (model !== undefined && isUrl(model) ? new URL(model).search : "");
+
+function responseNames(http: PlanSubject["http"]): readonly unknown[] | undefined {
+  const response = http?.["response"] as { classNames?: unknown } | null | undefined;
+  return Array.isArray(response?.classNames) ? response.classNames : undefined;
 }
 
 const bytesOf = (data: Float32Array | Int32Array): Uint8Array =>

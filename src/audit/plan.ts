@@ -1,7 +1,8 @@
-import { LineCounter, parseDocument } from "yaml";
+import { isMap, isScalar, type Document } from "yaml";
 import { z } from "zod";
 import type { Plan } from "../contract/index.ts";
 import { MarauderError } from "../errors.ts";
+import { parseYaml } from "./yaml-text.ts";
 
 const id = z
   .string()
@@ -73,17 +74,15 @@ export function checkPlan(value: unknown, where = "the plan"): Plan {
 
 /** Parses a plan file, JSON or YAML. Faults are named with their path, line and column. */
 export function parsePlan(text: string, where: string): Plan {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, maxAliasCount: 20 } as never);
-  const broken = document.errors[0];
-  if (broken !== undefined) {
-    const { line, col } = lines.linePos(broken.pos[0]);
-    throw new MarauderError("PLAN_INVALID", `${where}, line ${line} column ${col}: ${broken.message}`);
-  }
-  const value: unknown = document.toJS({ maxAliasCount: 20 });
+  const { value, document, lines } = parseYaml(text, where);
   const result = schema.safeParse(value);
   if (!result.success) {
     const faults = result.error.issues.map((issue) => {
+      const unknown = issue.code === "unrecognized_keys" ? keyPosition(document, issue.path, issue.keys[0]!) : null;
+      if (unknown !== null) {
+        const { line, col } = lines.linePos(unknown);
+        return `line ${line} column ${col}, ${issue.path.join(".") || "(top)"}: ${issue.message}`;
+      }
       // The deepest node that exists on the way to the fault: a missing key has no place of its own.
       for (let depth = issue.path.length; depth >= 0; depth--) {
         const node = document.getIn(issue.path.slice(0, depth), true) as
@@ -101,6 +100,13 @@ export function parsePlan(text: string, where: string): Plan {
   const plan = result.data as Plan;
   checkReferences(plan, where);
   return plan;
+}
+
+/** Where a key stands that the schema does not know. */
+function keyPosition(document: Document, path: readonly PropertyKey[], key: string): number | null {
+  const map = path.length === 0 ? document.contents : document.getIn(path, true);
+  const pair = isMap(map) ? map.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+  return (isScalar(pair?.key) ? pair.key.range?.[0] : undefined) ?? null;
 }
 
 function checkReferences(plan: Plan, where: string): void {

@@ -4,6 +4,7 @@ import { isCancelled, MarauderError, throwIfCancelled } from "../errors.ts";
 import { resolveOptions } from "../options.ts";
 import { seeded } from "../random/index.ts";
 import type { AuditSubject, Probe } from "./probe.ts";
+import { publicPlan } from "./public-plan.ts";
 import { evidenceId, type EvidenceStore } from "./store.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a list of probes with different options and results
@@ -84,7 +85,18 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
     }
   }
   const { version, created, environment } = settings;
-  return { schema: 1, version, created, plan, subjects, evidence, skipped, failed, warnings, environment };
+  return {
+    schema: 1,
+    version,
+    created,
+    plan: publicPlan(plan),
+    subjects,
+    evidence,
+    skipped,
+    failed,
+    warnings,
+    environment,
+  };
 }
 
 /** The probes that a plan asks for on a subject: those that it lists, or all with their defaults. */

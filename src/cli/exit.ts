@@ -11,9 +11,16 @@ export function exitCodeOf(error: unknown): number {
   return exit.couldNotRun;
 }
 
+/** Commands that keep each finished step, and go on from there. */
+const resumable = new Set(["audit", "demo"]);
+
 /** What the user reads: the message and its code; a stack only for our own faults. */
-export function explainError(error: unknown): string {
-  if (isCancelled(error)) return "stopped; finished work is kept, the same command goes on from there";
+export function explainError(error: unknown, command = ""): string {
+  if (isCancelled(error)) {
+    return resumable.has(command)
+      ? "stopped; finished work is kept, the same command goes on from there"
+      : "stopped; nothing was written";
+  }
   if (error instanceof MarauderError) {
     const own = error.code === "INTERNAL" ? `\n${error.stack ?? ""}` : "";
     return `error: ${error.message} [${error.code}]${own}`;

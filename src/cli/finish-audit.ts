@@ -31,12 +31,15 @@ export async function finishAudit(
   process.exitCode = verdict(report, options.failOn as Severity | undefined);
 }
 
-/** 3 when nothing could be measured at all, 1 when a failing finding reaches `failOn`, else 0. */
+/**
+ * 1 when a failing finding reaches `failOn`; 3 when nothing could be measured, or when `failOn` is given and a check could
+ * not run, since a gate must not open because something broke; else 0.
+ */
 export function verdict(report: Report, failOn: Severity | undefined): number {
-  const judged = report.findings.filter((f) => f.outcome !== "inapplicable");
-  if (judged.length > 0 && judged.every((f) => f.outcome === "error")) return exit.couldNotRun;
+  if (report.findings.every((f) => f.outcome === "inapplicable" || f.outcome === "error")) return exit.couldNotRun;
   if (failOn === undefined) return exit.clean;
   const limit = severities.indexOf(failOn);
   const reached = report.findings.some((f) => f.outcome === "fail" && severities.indexOf(f.severity) >= limit);
-  return reached ? exit.findings : exit.clean;
+  if (reached) return exit.findings;
+  return report.findings.some((f) => f.outcome === "error") ? exit.couldNotRun : exit.clean;
 }

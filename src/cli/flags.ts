@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { PlanSubject } from "../contract/index.ts";
+import { readHttpFile } from "./http-file.ts";
 import { parseNumber } from "../options.ts";
 
 /** Parsers of option values; commander prints the flag and the message. */
@@ -79,6 +80,7 @@ export function addDataFlags(command: Command): Command {
     .option("--output <name>", "name of the output that holds the scores, where it has several")
     .option("--shape <CxHxW>", "shape of one example, where the data's differs from the model's", shapeValue)
     .option("--http <file>", "for an endpoint: request and response templates (JSON or YAML, see docs/endpoints.md)")
+    .option("--classes <n>", "for an endpoint: how many classes it tells apart", positiveInteger)
     .option("--transpose", "swap the last two axes of the examples");
 }
 
@@ -99,6 +101,7 @@ export interface DataFlags {
   shape?: number[];
   transpose?: boolean;
   http?: string;
+  classes?: number;
   members?: string;
   nonMembers?: string;
   train?: string;
@@ -127,7 +130,16 @@ const keys = [
 ] as const satisfies readonly (keyof DataFlags & keyof PlanSubject)[];
 
 /** A plan's subject from flags; what was not given is left out. */
-export function subjectFromFlags(id: string, model: string | undefined, data: string, flags: DataFlags): PlanSubject {
+export async function subjectFromFlags(
+  id: string,
+  model: string,
+  data: string,
+  flags: DataFlags,
+): Promise<PlanSubject> {
   const given = Object.fromEntries(keys.filter((k) => flags[k] !== undefined).map((k) => [k, flags[k]]));
-  return { id, ...(model === undefined ? {} : { model }), data, ...given } as PlanSubject;
+  const http = {
+    ...(flags.http !== undefined && (await readHttpFile(flags.http))),
+    ...(flags.classes !== undefined && { classes: flags.classes }),
+  };
+  return { id, model, data, ...given, ...(Object.keys(http).length > 0 && { http }) } as PlanSubject;
 }

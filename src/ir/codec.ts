@@ -41,6 +41,7 @@ export interface DecodeOptions {
  * what is no ONNX file, MODEL_UNSUPPORTED for what is valid but not handled. Does not check the graph: see `validate`.
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Model {
+  if (bytes.length === 0) throw new MarauderError("MODEL_CORRUPT", "the file is empty; expected an ONNX model");
   checkLimits(bytes);
   let proto: ModelProto;
   try {
@@ -48,7 +49,7 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Mod
   } catch (error) {
     throw new MarauderError(
       "MODEL_CORRUPT",
-      `not an ONNX file: ${error instanceof Error ? error.message : String(error)}`,
+      `not an ONNX file, or one that was cut short or damaged (${error instanceof Error ? error.message : String(error)}); export or download the model again`,
       { cause: error },
     );
   }

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { evasionAttacks, runEvasion, type EvasionResult } from "../../attacks/evasion/index.ts";
 import { catalog } from "../../audit/catalog.ts";
 import { openSubject } from "../../audit/open.ts";
+import { isUrl, publicUrl } from "../../audit/public-plan.ts";
 import { npzBytes } from "../../data/index.ts";
 import { MarauderError } from "../../errors.ts";
-import { writeAtomically } from "../../files.ts";
+import { checkWritable, writeAtomically } from "../../files.ts";
 import { seeded } from "../../random/index.ts";
 import {
   addDataFlags,
@@ -84,7 +85,8 @@ async function attackModel(id: string, model: string, flags: AttackFlags, signal
   if (flags.norm !== undefined && !["linf", "l2", "l1"].includes(flags.norm)) {
     throw new MarauderError("OPTION_RANGE", `--norm must be linf, l2 or l1, got ${JSON.stringify(flags.norm)}`);
   }
-  const opened = await openSubject(subjectFromFlags("target", model, flags.data, flags), ".", {
+  if (flags.save !== undefined) await checkWritable(flags.save);
+  const opened = await openSubject(await subjectFromFlags("target", model, flags.data, flags), ".", {
     signal,
     ...(flags.samples !== undefined && { first: flags.samples }),
   });
@@ -110,7 +112,7 @@ async function attackModel(id: string, model: string, flags: AttackFlags, signal
       await writeAtomically(flags.save, npzBytes({ x: inputs, y: { dims: [labels.length], data: labels } }));
     }
     const { attack: name, ...rest } = result;
-    return { attack: name, model, data: flags.data, ...rest };
+    return { attack: name, model: isUrl(model) ? publicUrl(model) : model, data: flags.data, ...rest };
   } finally {
     await opened.close();
   }

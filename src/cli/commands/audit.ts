@@ -77,7 +77,7 @@ async function planOf(subject: string, flags: AuditFlags): Promise<{ plan: Plan;
   const id = subject.startsWith("http")
     ? "endpoint"
     : (subject.split(/[\\/]/).at(-1) ?? "model").replace(/\.onnx$/i, "");
-  const own = subjectFromFlags(
+  const own = await subjectFromFlags(
     id.replace(/[^a-zA-Z0-9._-]/g, "-").replace(/^[^a-zA-Z0-9]+/, "") || "model",
     subject,
     flags.data,

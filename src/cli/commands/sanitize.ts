@@ -5,7 +5,7 @@ import { openDataset, writeTable, type Dataset } from "../../data/index.ts";
 import { detectors, sanitize, type Sanitized } from "../../defenses/data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
-import { writeAtomically } from "../../files.ts";
+import { checkWritable, writeAtomically } from "../../files.ts";
 import { seeded } from "../../random/index.ts";
 import { makeTrainer, type Arch } from "../../train/index.ts";
 import { exit } from "../exit.ts";
@@ -94,6 +94,11 @@ async function run(
     const there = data.table === null ? "" : `; its columns are ${data.table.header.join(", ")}`;
     throw new MarauderError("DATA_LABELS", `${path} has no labels; give --label <column> or --labels <file>${there}`);
   }
+  if (!/\.(npz|csv)$/i.test(flags.out) || (data.table === null && /\.csv$/i.test(flags.out))) {
+    const expected = data.table === null ? ".npz, since the data are no table" : ".csv or .npz";
+    throw new MarauderError("USAGE", `--out ${flags.out} must end in ${expected}`);
+  }
+  await checkWritable(flags.out);
   const reference =
     flags.reference === undefined
       ? null

@@ -3,6 +3,7 @@ import { annotated, asImages, countCorrect } from "../../audit/train-model.ts";
 import { openDataset, split, type Dataset, type OpenOptions } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
+import { checkWritable } from "../../files.ts";
 import { saveModel } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import { wilson } from "../../stats/index.ts";
@@ -71,6 +72,7 @@ async function trainModel(flags: TrainFlags, signal: AbortSignal) {
   if (!(flags.holdOut > 0 && flags.holdOut < 1)) {
     throw new MarauderError("OPTION_RANGE", `--hold-out must lie between 0 and 1, got ${flags.holdOut}`);
   }
+  await checkWritable(flags.out);
   const all = await open(flags.data, flags);
   if (all.labels === null) {
     const columns = all.table === null ? "" : `; its columns are ${all.table.header.join(", ")}`;
@@ -133,5 +135,12 @@ async function trainAndTest(all: Dataset, flags: TrainFlags): Promise<[Dataset, 
     return [all, await open(flags.test, flags, same)];
   }
   const [train, test] = split(all, [1 - flags.holdOut, flags.holdOut], seeded(flags.seed).child("hold-out"));
+  if (train!.size === 0 || test!.size === 0) {
+    throw new MarauderError(
+      "NOT_ENOUGH_DATA",
+      `holding out ${flags.holdOut} of ${all.size} rows in ${all.classNames.length} classes leaves ${train!.size} to train on and ${test!.size} to measure on; ` +
+        "give --test, another --hold-out, or a --label with fewer classes",
+    );
+  }
   return [train!, test!];
 }
