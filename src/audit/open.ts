@@ -163,6 +163,11 @@ async function openAll(
 function chooseBounds(planned: PlanSubject, notes: ModelNotes, test: Dataset, assumptions: string[]): Bounds {
   const pair = (p: readonly [number, number]): Bounds => ({ low: p[0], high: p[1] });
   if (planned.bounds !== undefined) return pair(planned.bounds);
+  if (test.schema !== null) {
+    const own = boundsOf(test)!;
+    assumptions.push("each column may take the values that it takes in the data");
+    return pair(own);
+  }
   if (notes.bounds !== undefined) {
     assumptions.push(
       `inputs range from ${notes.bounds[0]} to ${notes.bounds[1]}, as the model file says; override with --bounds`,
@@ -174,11 +179,6 @@ function chooseBounds(planned: PlanSubject, notes: ModelNotes, test: Dataset, as
   if (planned.mean !== undefined || planned.sd !== undefined) {
     assumptions.push("inputs range from 0 to 1 before --mean and --sd are applied; override with --bounds");
     return { low: 0, high: 1 };
-  }
-  if (test.schema !== null) {
-    const own = boundsOf(test)!;
-    assumptions.push("each column may take the values that it takes in the data");
-    return pair(own);
   }
   const [low, high] = rangeOf(test);
   throw new MarauderError(

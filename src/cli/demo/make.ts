@@ -5,11 +5,12 @@ import {
   makeAnimals,
   makeTransactions,
   openDataset,
+  take,
   toCsv,
   writeTable,
   type Dataset,
 } from "../../data/index.ts";
-import { sanitize } from "../../defenses/data/index.ts";
+import { detect } from "../../defenses/data/index.ts";
 import { adversarialTraining } from "../../defenses/training/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { writeAtomically } from "../../files.ts";
@@ -117,16 +118,13 @@ export async function makeRepairs(shop: Workshop, sizes: Sizes): Promise<void> {
     await shop.step("sanitize the poisoned digits", ["digits-train-sanitized.npz"], async (context) => {
       const data = await images(shop, "digits-train-poisoned.npz");
       const trusted = await images(shop, "digits-trusted.npz");
-      const { kept } = await sanitize(
+      const model = await trainer(data, { arch: "cnn" }, context);
+      const { detection } = await detect(data, { detector: "spectral-signatures", reference: trusted, model }, context);
+      await model.close();
+      const flagged = new Set(detection.flagged.map((f) => f.row));
+      const kept = take(
         data,
-        {
-          detector: "spectral-signatures",
-          action: "remove",
-          reference: trusted,
-          trainer,
-          trainOptions: { arch: "cnn" },
-        },
-        context,
+        Array.from(data.labels!.keys()).filter((row) => !flagged.has(row)),
       );
       await writeTable(kept, shop.path("digits-train-sanitized.npz"));
     });

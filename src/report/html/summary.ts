@@ -145,9 +145,6 @@ function subjectAnchor(report: Report, id: string): string {
   return `subject-${report.subjects.findIndex((subject) => subject.id === id) + 1}`;
 }
 
-/** The first 16 digits of a hash are enough to compare by eye; report.json and the title have them all. */
-const shortPrint = (print: string): string => print.replace(/^(sha256:[0-9a-f]{16})[0-9a-f]{48}$/, "$1…");
-
 function subjectCard(subject: ReportSubject, anchor: string): Markup {
   const prints = Object.entries(subject.fingerprints);
   return html`<div class="subject" id="${anchor}">
@@ -164,15 +161,18 @@ function subjectCard(subject: ReportSubject, anchor: string): Markup {
     </div>
     ${
       prints.length > 0 &&
-      html`<dl class="prints">
-        ${prints.map(
-          ([role, print]) =>
-            html`<div>
-              <dt>${oneLine(role)}</dt>
-              <dd><code title="${oneLine(print)}">${oneLine(shortPrint(print))}</code></dd>
-            </div>`,
-        )}
-      </dl>`
+      html`<details class="prints-of">
+        <summary>Fingerprints</summary>
+        <dl class="prints">
+          ${prints.map(
+            ([role, print]) =>
+              html`<div>
+                <dt>${oneLine(role)}</dt>
+                <dd><code>${oneLine(print)}</code></dd>
+              </div>`,
+          )}
+        </dl>
+      </details>`
     }
   </div>`;
 }
