@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { addAccount } from "./account.ts";
 import { addAttack } from "./attack.ts";
 import { addAudit } from "./audit.ts";
+import { addCalibrate } from "./calibrate.ts";
 import { addDemo } from "./demo.ts";
 import { addExplain } from "./explain.ts";
 import { addInspect } from "./inspect.ts";
@@ -17,6 +19,8 @@ export const commands: readonly ((main: Command, signal: AbortSignal) => void)[]
   addAttack,
   addTrain,
   addSanitize,
+  addAccount,
+  addCalibrate,
   addReport,
   addList,
   addExplain,

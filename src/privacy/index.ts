@@ -1,0 +1,10 @@
+export * from "./events.ts";
+export { flatten, isSampled, type Culprit, type Leaf } from "./flatten.ts";
+export * from "./accountants/rdp.ts";
+export * from "./accountants/analytic-gaussian.ts";
+export * from "./accountants/gdp.ts";
+export * from "./accountants/pld.ts";
+export * from "./shuffle.ts";
+export * from "./tuning.ts";
+export * from "./calibrate.ts";
+export * from "./account.ts";

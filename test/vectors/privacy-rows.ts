@@ -1,0 +1,112 @@
+import * as dp from "../../src/privacy/index.ts";
+
+/** One published number, or several of the same run. Where they come from is in docs/privacy-vectors.md. */
+export interface Row {
+  readonly name: string;
+  readonly event: () => dp.DpEvent;
+  readonly delta: number;
+  readonly adjacency?: dp.Adjacency;
+  readonly orders?: readonly number[];
+  readonly options?: dp.PldOptions;
+  /** Epsilon by Rényi accounting; several where conventions differ (absolute binomials, signed binomials). */
+  readonly rdp?: readonly number[];
+  readonly order?: number;
+  readonly old?: number;
+  readonly pld?: number;
+}
+
+export const RDP_TOLERANCE = 1e-6;
+export const PLD_TOLERANCE = 1e-5;
+
+export const sgd = (rate: number, sigma: number, steps: number): dp.DpEvent =>
+  dp.repeated(dp.poissonSampled(rate, dp.gaussian(sigma)), steps);
+
+const q = 256 / 60000;
+const run = (
+  name: string,
+  [rate, sigma, steps, delta]: readonly [number, number, number, number],
+  values: Omit<Row, "name" | "event" | "delta">,
+): Row => ({ name, event: () => sgd(rate, sigma, steps), delta, ...values });
+const times = (name: string, event: () => dp.DpEvent, count: number, delta: number, values: Partial<Row>): Row => ({
+  name: `${name} x ${count}`,
+  event: () => dp.repeated(event(), count),
+  delta,
+  ...values,
+});
+const replaced = { adjacency: "replace-one" } as const;
+
+export const rows: readonly Row[] = [
+  run("1", [q, 1.3, 3515, 1e-5], { rdp: [0.95443], order: 17, pld: 0.864459, old: 1.1921 }),
+  run("2", [q, 1.1, 14062, 1e-5], { rdp: [2.596556], order: 8.1, pld: 2.381686, old: 3.0083 }),
+  run("3", [q, 0.7, 10546, 1e-5], { rdp: [6.319464, 6.318101], order: 3.8, pld: 5.639447, old: 7.1013 }),
+  run("4", [q, 1.1, 234, 1e-5], { rdp: [0.740234], order: 13, pld: 0.306481, old: 1.034 }),
+  run("5", [q, 1.1, 468, 1e-5], { rdp: [0.806604], order: 12, pld: 0.41689, old: 1.1086 }),
+  run("6", [q, 1.1, 14063, 1e-5], { rdp: [2.596656], pld: 2.381779 }),
+  run("7", [1 / 250, 0.7, 11250, 1e-5], { rdp: [6.093729, 6.092535], order: 3.8, pld: 5.431223, old: 6.8596 }),
+  run("8", [1 / 250, 1.1, 15000, 1e-5], { rdp: [2.502871], order: 8.4, pld: 2.295468, old: 2.905 }),
+  run("9", [1 / 250, 1.3, 3750, 1e-5], { rdp: [0.922049], order: 17, pld: 0.833589, old: 1.1597 }),
+  run("10", [150 / 60000, 1.3, 6000, 1e-5], { rdp: [0.7242234026], order: 19, pld: 0.640111 }),
+  run("11", [100 / 100000, 1, 30000, 1e-7], { rdp: [1.4154988495], order: 13, pld: 1.098198 }),
+  run("12, at its order", [1024 / 1e8, 0.1, 976563, 1e-7], { rdp: [5907982.3114], orders: [1.25] }),
+  run("13", [0.04, 1.5, 2250, 1e-5], { rdp: [7.329335, 7.32911117], pld: 6.768787 }),
+  run("14", [0.01, 0.8, 1000, 1e-6], { rdp: [4.293457, 4.293341], order: 4.9, pld: 3.70619 }),
+  run("15", [0.2, 0.5, 3, 1e-5], { rdp: [13.113983, 13.113691], order: 2.2, pld: 11.515399 }),
+  run("16", [0.01, 4, 10000, 1e-5], { rdp: [1.03549], order: 17, pld: 0.946999, old: 1.2586 }),
+  run("17", [0.0064, 2, 782, 1e-6], { rdp: [0.433359], order: 39, pld: 0.393742 }),
+  run("18", [0.0064, 1, 782, 1e-6], { rdp: [1.616394], order: 9.3, pld: 1.198651 }),
+  run("19", [0.08192, 3, 2468, 1e-5], { rdp: [7.045766, 7.045755], order: 4.1, pld: 6.529288 }),
+  run("20", [0.005, 0.8, 1000, 1e-6], { pld: 2.004112 }),
+  run("2, grid 1e-2", [q, 1.1, 14062, 1e-5], { pld: 3.135433, options: { step: 1e-2 } }),
+  run("2, grid 1e-3", [q, 1.1, 14062, 1e-5], { pld: 2.39053, options: { step: 1e-3 } }),
+  run("2, grid 1e-5", [q, 1.1, 14062, 1e-5], { pld: 2.381598, options: { step: 1e-5 } }),
+  run("2, losses rounded up", [q, 1.1, 14062, 1e-5], { pld: 3.084737, options: { rounding: "up" } }),
+  run("2, losses rounded down", [q, 1.1, 14062, 1e-5], { pld: 1.678537, options: { rounding: "down" } }),
+  run("2, one record replaced", [q, 1.1, 14062, 1e-5], { pld: 4.221358, ...replaced }),
+  {
+    name: "2, without replacement, noise relative to the distance of neighbours (zero-out)",
+    event: () => dp.repeated(dp.fixedSizeSampled(256, 60000, dp.gaussian(1.1)), 14062),
+    delta: 1e-5,
+    adjacency: "zero-out",
+    rdp: [5.243254],
+    order: 5,
+  },
+  {
+    name: "2, without replacement, the same noise against twice the norm (replace-one)",
+    event: () => dp.repeated(dp.fixedSizeSampled(256, 60000, dp.gaussian(2.2)), 14062),
+    delta: 1e-5,
+    ...replaced,
+    rdp: [5.243254],
+    order: 5,
+  },
+  times("2, no amplification", () => dp.gaussian(1.1), 60, 1e-5, { pld: 54.04582 }),
+  times("1, no amplification", () => dp.gaussian(1.3), 15, 1e-5, { pld: 16.52619 }),
+  times("Gaussian 1", () => dp.gaussian(1), 1, 1e-5, { rdp: [4.728507], order: 5.4, pld: 4.3771781 }),
+  times("Gaussian 1", () => dp.gaussian(1), 10, 1e-5, { rdp: [19.053598], order: 2.5, pld: 17.856587 }),
+  times("Gaussian 2", () => dp.gaussian(2), 1, 1e-5, { rdp: [2.165716], order: 9.6, pld: 1.9930914 }),
+  times("Gaussian 4.530877117", () => dp.gaussian(4.530877117), 1, 1e-6, { rdp: [1] }),
+  times("discrete Gaussian 1", () => dp.discreteGaussian(1), 1, 1e-5, { pld: 4.430238 }),
+  times("discrete Gaussian 1", () => dp.discreteGaussian(1), 10, 1e-5, { pld: 17.865552 }),
+  times("discrete Gaussian 1", () => dp.discreteGaussian(1), 100, 1e-5, { pld: 91.823494 }),
+  times("discrete Gaussian 2", () => dp.discreteGaussian(2), 1, 1e-5, { pld: 2.01134 }),
+  times("discrete Gaussian 2", () => dp.discreteGaussian(2), 10, 1e-5, { pld: 7.495254 }),
+  times("discrete Gaussian 2", () => dp.discreteGaussian(2), 100, 1e-5, { pld: 33.10801 }),
+  times("discrete Gaussian 10", () => dp.discreteGaussian(10), 1, 1e-5, { pld: 0.340818 }),
+  times("Laplace 1", () => dp.laplace(1), 10, 1e-6, { rdp: [9.998981], pld: 9.998978 }),
+  times("Laplace 1", () => dp.laplace(1), 100, 1e-6, { pld: 71.546004 }),
+  times("Laplace 10", () => dp.laplace(10), 1000, 1e-6, { rdp: [20.046637], pld: 18.950288 }),
+  times("discrete Laplace 1", () => dp.discreteLaplace(1), 1, 1e-6, { pld: 0.999999 }),
+  times("discrete Laplace 1", () => dp.discreteLaplace(1), 10, 1e-6, { pld: 9.999977 }),
+  times("discrete Laplace 1", () => dp.discreteLaplace(1), 100, 1e-6, { pld: 83.530702 }),
+  times("discrete Laplace 0.1", () => dp.discreteLaplace(0.1), 1, 1e-6, { pld: 0.099998 }),
+  times("discrete Laplace 0.1", () => dp.discreteLaplace(0.1), 10, 1e-6, { pld: 0.999371 }),
+  times("discrete Laplace 0.1", () => dp.discreteLaplace(0.1), 100, 1e-6, { pld: 4.774568 }),
+  times("randomized response", () => dp.randomizedResponse(0.5, 2), 100, 1e-5, { rdp: [93.444374], ...replaced }),
+  times("tree aggregation 1.13", () => dp.treeAggregation(1.13, 1600), 1, 1e-6, { rdp: [18.70961] }),
+  times("tree aggregation 8.83", () => dp.treeAggregation(8.83, 1600), 1, 1e-6, { rdp: [1.773192] }),
+  {
+    name: "mixed: sampled Gaussian, Gaussian, Laplace",
+    event: () => dp.composed([sgd(5e-3, 0.8, 100), dp.repeated(dp.gaussian(8), 200), dp.repeated(dp.laplace(10), 100)]),
+    delta: 1e-6,
+    pld: 11.149201,
+  },
+];
