@@ -28,6 +28,8 @@ export interface Trainable {
   readonly frozen: readonly string[];
   /** Name of the value that feeds the last linear layer. */
   readonly features: string;
+  /** The file that gets the trained weights, where `model` is not the file itself but a form of it for training. */
+  readonly exported?: Model;
 }
 
 /**

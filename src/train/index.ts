@@ -11,3 +11,4 @@ export * from "./checkpoint.ts";
 export * from "./checkpoint-folder.ts";
 export * from "./losses.ts";
 export * from "./schedules.ts";
+export * from "./trainable-of.ts";

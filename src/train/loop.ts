@@ -6,7 +6,7 @@ import { losses } from "./losses.ts";
 import { fitNormalization } from "./normalization.ts";
 import { openPrograms, type Programs } from "./programs.ts";
 import { resolveTrainOptions } from "./train-options.ts";
-import { trainedModel } from "./trained-model.ts";
+import { fits, trainedModel } from "./trained-model.ts";
 import { checkTrainingData } from "./training-data.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -16,6 +16,11 @@ export interface TrainerOptions {
    * choice for cnn. With 1, the same data, options and generator give bit-equal weights.
    */
   readonly threads?: number;
+  /**
+   * What is trained, from the weights that it has (`trainableOf`), in place of an architecture; the training options then
+   * have no arch, hidden and channels.
+   */
+  readonly start?: Trainable;
 }
 
 /** A trainer that owns its compiled graphs: close it when no model of it is asked any more. */
@@ -27,7 +32,7 @@ export interface OpenTrainer extends Trainer {
  * Makes a trainer on an engine. Graphs are compiled once for each architecture and input shape, then shared by all
  * trainings, so that a thousand tiny trainings cost their steps and little else.
  */
-export function makeTrainer(engine: Engine, { threads }: TrainerOptions = {}): OpenTrainer {
+export function makeTrainer(engine: Engine, { threads, start }: TrainerOptions = {}): OpenTrainer {
   const compiled = new Map<string, Programs>();
   const programsFor = (trainable: Trainable, few: boolean): Programs => {
     const { graph } = trainable.model;
@@ -41,17 +46,21 @@ export function makeTrainer(engine: Engine, { threads }: TrainerOptions = {}): O
   };
   const train: Trainer = async (data, given, context, hooks = {}) => {
     const { labels, classes } = checkTrainingData(data, given.emptyClasses ?? "refuse");
-    const options = resolveTrainOptions(given, data.size, data.features.dims.slice(1));
-    const trainable = buildArchitecture(options.arch, {
-      inputShape: data.features.dims.slice(1),
-      classes,
-      rng: context.rng.child("init"),
-      normalization: fitNormalization(data.features),
-      hidden: options.hidden,
-      channels: options.channels,
-    });
+    const shape = data.features.dims.slice(1);
+    const options = resolveTrainOptions(given, data.size, shape, start !== undefined);
+    if (start !== undefined) checkFit(start, shape, classes);
+    const trainable =
+      start ??
+      buildArchitecture(options.arch, {
+        inputShape: shape,
+        classes,
+        rng: context.rng.child("init"),
+        normalization: fitNormalization(data.features),
+        hidden: options.hidden,
+        channels: options.channels,
+      });
     checkLoss(options.loss, classes);
-    const programs = programsFor(trainable, options.arch !== "cnn");
+    const programs = programsFor(trainable, start === undefined && options.arch !== "cnn");
     const parameters = await descend({ data, labels, classes, trainable, programs, options }, context, hooks);
     return trainedModel(trainable, programs, parameters, classes);
   };
@@ -69,4 +78,27 @@ function checkLoss(id: keyof typeof losses, classes: number): void {
     "OPTION_RANGE",
     `the loss ${id} needs at least ${least} classes, the data have ${classes}; use cross-entropy`,
   );
+}
+
+/** Throws SHAPE_MISMATCH and DATA_LABELS where data do not fit a given model. */
+function checkFit({ model }: Trainable, shape: readonly number[], classes: number): void {
+  const declared = model.graph.inputs[0]!.dims?.slice(1) ?? null;
+  if (declared !== null && !fits(shape, declared)) {
+    throw new MarauderError(
+      "SHAPE_MISMATCH",
+      `the data do not fit the model; expected rows of shape [${declared.map((d) => d ?? "?").join(", ")}], got ` +
+        `[${shape.join(", ")}]`,
+    );
+  }
+  const width = model.graph.outputs[0]!.dims;
+  if (width?.length !== 2 || (typeof width[1] === "number" && width[1] !== classes)) {
+    const found =
+      width === null || width === undefined
+        ? "of unknown shape"
+        : `of shape [${width.map((d) => d ?? "?").join(", ")}]`;
+    throw new MarauderError(
+      "DATA_LABELS",
+      `the data have ${classes} classes, the model gives scores ${found}; expected [N, ${classes}]`,
+    );
+  }
 }

@@ -19,6 +19,9 @@ const defaults = {
   cnn: { learningRate: 5e-3, weightDecay: 0.01, batch: 32, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
 } as const;
 
+/** What is trained already needs small steps. */
+const furtherDefaults = { learningRate: 1e-3, batch: 32, steps: 300, minEpochs: 1 } as const;
+
 /** Tables of up to so many rows are trained in one batch, in so many steps. */
 const WHOLE_ROWS = 256;
 const WHOLE_STEPS = 150;
@@ -26,12 +29,21 @@ const WHOLE_STEPS = 150;
 /**
  * Fills in what was left out, for a data set of `size` rows, and checks every value. Throws UNKNOWN_ID for an unknown
  * architecture, OPTION_UNKNOWN and OPTION_RANGE. Default architecture: mlp for tables, cnn for [C, H, W].
+ * `further`: a given model is trained, which has an architecture and weights.
  */
 export function resolveTrainOptions(
   given: Partial<TrainOptions>,
   size: number,
   inputShape: readonly number[],
+  further = false,
 ): TrainOptions {
+  const built = (["arch", "hidden", "channels"] as const).find((name) => given[name] !== undefined);
+  if (further && built !== undefined) {
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `training option ${built} must be left out: a given model is trained, and keeps its architecture`,
+    );
+  }
   const arch = given.arch ?? (inputShape.length === 3 ? "cnn" : "mlp");
   if (!architectures.includes(arch)) {
     throw new MarauderError(
@@ -39,15 +51,15 @@ export function resolveTrainOptions(
       `no architecture has the id ${JSON.stringify(arch)}; expected one of ${architectures.join(", ")}`,
     );
   }
-  const d = defaults[arch];
+  const d = further ? { ...defaults[arch], ...furtherDefaults } : defaults[arch];
   // Few rows of a table are one batch: the step then costs little more than the call, and its gradient is exact.
-  const whole = arch !== "cnn" && size <= WHOLE_ROWS;
+  const whole = !further && arch !== "cnn" && size <= WHOLE_ROWS;
   const batch = Math.min(given.batch ?? (whole ? size : d.batch), size);
   const steps = batch === size && whole ? WHOLE_STEPS : d.steps;
   const epochs = Math.ceil(steps / Math.ceil(size / Math.max(1, batch)));
   const options: TrainOptions = {
     epochs: Math.min(d.maxEpochs, Math.max(d.minEpochs, epochs)),
-    learningRate: given.optimizer === "sgd" ? 0.05 : d.learningRate,
+    learningRate: given.optimizer === "sgd" ? (further ? 0.005 : 0.05) : d.learningRate,
     weightDecay: given.optimizer === "sgd" ? 1e-4 : d.weightDecay,
     optimizer: "adam",
     momentum: 0.9,

@@ -1,5 +1,6 @@
 import type { Dataset } from "../data/dataset.ts";
 import { MarauderError } from "../errors.ts";
+import type { Dim } from "../ir/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
 import { unpack } from "./parameters.ts";
@@ -9,6 +10,10 @@ import type { TrainedModel } from "./trainer.ts";
 /** Rows of one forward run: enough to fill the cores, little enough that activations stay near the cache. */
 const ROWS = 256;
 
+/** True where an example's shape is the one that a model declares; null and symbols stand for any size. */
+export const fits = (example: readonly number[], declared: readonly Dim[]): boolean =>
+  example.length === declared.length && declared.every((d, i) => typeof d !== "number" || d === example[i]);
+
 /** Wraps trained parameters. It asks the shared forward graph, so that a model costs no session of its own. */
 export function trainedModel(
   trainable: Trainable,
@@ -16,15 +21,15 @@ export function trainedModel(
   parameters: Float32Array,
   classes: number,
 ): TrainedModel {
-  const model = unpack(trainable.model, programs.layout, parameters);
+  const model = unpack(trainable.exported ?? trainable.model, programs.layout, parameters);
   const frozen = frozenOf(trainable);
-  const shape = model.graph.inputs[0]!.dims!.slice(1);
+  const shape = trainable.model.graph.inputs[0]!.dims!.slice(1);
   let open = true;
 
   const run = async (data: Dataset, what: "logits" | "features"): Promise<{ values: Float32Array; width: number }> => {
     if (!open) throw new MarauderError("INTERNAL", "internal: a closed model was asked for its answers");
     const { dims, data: all } = data.features;
-    if (dims.slice(1).join() !== shape.join()) {
+    if (!fits(dims.slice(1), shape)) {
       throw new MarauderError(
         "SHAPE_MISMATCH",
         `data set ${JSON.stringify(data.name)} does not fit the model; expected rows of shape [${shape.join(", ")}], ` +
