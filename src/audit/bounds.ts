@@ -1,4 +1,4 @@
-import type { Dataset } from "../data/index.ts";
+import { valueRange, type Dataset } from "../data/index.ts";
 
 /**
  * The input range that data speak for themselves: bytes are 0 to 255. Null when they do not (floats may come from any
@@ -6,17 +6,7 @@ import type { Dataset } from "../data/index.ts";
  */
 export function boundsOf(data: Dataset): readonly [number, number] | null {
   if (data.storedAs === "uint8") return [0, 255];
-  if (data.schema !== null) return rangeOf(data);
-  return null;
-}
-
-/** Smallest and largest value of the features. */
-export function rangeOf(data: Dataset): readonly [number, number] {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const v of data.features.data) {
-    if (v < low) low = v;
-    if (v > high) high = v;
-  }
+  if (data.schema === null) return null;
+  const { low, high } = valueRange(data);
   return [low, high];
 }

@@ -1,6 +1,6 @@
 import { basename, isAbsolute, join } from "node:path";
 import type { PlanSubject, ReportSubject } from "../contract/index.ts";
-import { openDataset, type Dataset, type OpenOptions } from "../data/index.ts";
+import { openDataset, valueRange, type Dataset, type OpenOptions } from "../data/index.ts";
 import { ortEngine } from "../engine/ort-node.ts";
 import { MarauderError } from "../errors.ts";
 import { encodeModel, loadModel, type Model } from "../ir/index.ts";
@@ -8,7 +8,7 @@ import { seeded } from "../random/index.ts";
 import { sizeOf } from "../tensor/index.ts";
 import { openHttpTarget, openOnnxTarget, type Bounds, type HttpConfigInput, type Target } from "../target/index.ts";
 import { makeTrainer, type Arch } from "../train/index.ts";
-import { boundsOf, rangeOf } from "./bounds.ts";
+import { boundsOf } from "./bounds.ts";
 import { fit } from "./fit-data.ts";
 import { isUrl, publicSubject, publicUrl } from "./public-plan.ts";
 import { notesOf, type ModelNotes } from "./model-notes.ts";
@@ -180,7 +180,7 @@ function chooseBounds(planned: PlanSubject, notes: ModelNotes, test: Dataset, as
     assumptions.push("inputs range from 0 to 1 before --mean and --sd are applied; override with --bounds");
     return { low: 0, high: 1 };
   }
-  const [low, high] = rangeOf(test);
+  const { low, high } = valueRange(test);
   throw new MarauderError(
     "BOUNDS_MISSING",
     `the model's input range is not known; expected --bounds low,high in the model's own units (the data run from ${low} to ${high}; common are 0,1 and 0,255)`,

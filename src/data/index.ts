@@ -6,5 +6,6 @@ export { npzBytes } from "./npz.ts";
 export { writeTable } from "./write.ts";
 export { makeAnimals } from "./made/animals.ts";
 export { drawDigits } from "./made/digits.ts";
-export { toCsv, type Table } from "./made/table.ts";
+export { csvText } from "./csv.ts";
+export { valueRange } from "./range.ts";
 export { makeTransactions } from "./made/transactions.ts";

@@ -1,3 +1,4 @@
+import { valueRange } from "../../data/index.ts";
 import type { Attack } from "../attack.ts";
 import { chosen } from "./label-flip.ts";
 import {
@@ -10,7 +11,7 @@ import {
   type Poisoned,
   type PoisonSubject,
 } from "./poison.ts";
-import { boundsOf, patchTrigger, plantTrigger, stamped, tableTrigger, type Corner } from "./trigger.ts";
+import { patchTrigger, plantTrigger, stamped, tableTrigger, type Corner } from "./trigger.ts";
 
 export interface BadnetsOptions {
   target: number;
@@ -71,7 +72,7 @@ export const badnets: Attack<BadnetsOptions, PoisonSubject, Poisoned> = {
     const target = classOption(options.target, data, "target");
     const image = data.features.dims.length === 4;
     const trigger = image
-      ? patchTrigger(data, options, boundsOf(data, subject.bounds))
+      ? patchTrigger(data, options, subject.bounds ?? valueRange(data))
       : tableTrigger(data, options.columns);
     const candidates: number[] = [];
     labels.forEach((y, i) => {

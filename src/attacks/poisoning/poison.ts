@@ -116,14 +116,3 @@ export function describeCounts(counts: PoisonCounts, targetName: string | null):
       : `, ${percent(counts.shareOfTargetClass)} of the rows labelled ${targetName}`;
   return `${counts.rows} rows, ${percent(counts.shareOfSet)} of the set${own}`;
 }
-
-/** Smallest and largest input. */
-export function rangeOf(data: Dataset): { low: number; high: number } {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const x of data.features.data) {
-    if (x < low) low = x;
-    if (x > high) high = x;
-  }
-  return { low, high };
-}

@@ -1,7 +1,6 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { MarauderError } from "../../errors.ts";
 import { tensor } from "../../tensor/index.ts";
-import { rangeOf } from "./poison.ts";
 
 /** Where a trigger writes and what: input positions within one example, and their values. */
 export interface Trigger {
@@ -132,7 +131,3 @@ function isNumeric(data: Dataset, j: number): boolean {
 
 const nameOf = (data: Dataset, j: number): string => data.schema?.inputs[j]?.column ?? `input ${j}`;
 const round = (v: number): string => String(Number(v.toPrecision(4)));
-
-/** Range to clip to: as given, else that of the data. */
-export const boundsOf = (data: Dataset, bounds?: { low: number; high: number }): { low: number; high: number } =>
-  bounds ?? rangeOf(data);

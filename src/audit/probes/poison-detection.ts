@@ -1,3 +1,4 @@
+import { sampleRows } from "../../attacks/memorization/index.ts";
 import { badnets, labelFlip, measureModel, type Poisoned } from "../../attacks/poisoning/index.ts";
 import type { RunContext } from "../../context.ts";
 import type { CleaningRow, DetectorOnData, EvidenceBase, PoisonDetectionEvidence } from "../../contract/index.ts";
@@ -8,7 +9,7 @@ import { defaultsOf } from "../../options.ts";
 import { clopperPearson, wilson } from "../../stats/index.ts";
 import type { TrainedModel, TrainOptions } from "../../train/index.ts";
 import type { AuditSubject, Probe } from "../probe.ts";
-import { doseApplies, some } from "./poison-dose.ts";
+import { doseApplies } from "./poison-dose.ts";
 
 export interface PoisonDetectionOptions {
   readonly alpha: number;
@@ -66,8 +67,8 @@ export const poisonDetectionProbe: Probe<PoisonDetectionOptions, Result> = {
   quick: { trainRows: 3000, testRows: 3000, flipShare: 0 },
   applies: doseApplies,
   async run(context, subject, options) {
-    const train = some(context, subject.train!, options.trainRows, "train rows");
-    const test = some(context, subject.test, options.testRows, "test rows");
+    const train = sampleRows(context, subject.train!, options.trainRows, "train rows");
+    const test = sampleRows(context, subject.test, options.testRows, "test rows");
     const mixed = context.rng.child("halves").permutation(test.size);
     const half = Math.floor(test.size / 2);
     const task: Task = {

@@ -1,7 +1,7 @@
+import { sampleRows } from "../../attacks/memorization/index.ts";
 import { doseResponse, type DoseResponse, type Poisoned, type PoisonSubject } from "../../attacks/poisoning/index.ts";
 import type { RunContext } from "../../context.ts";
 import type { DosePoint, DoseResponseResult, OptionTable } from "../../contract/index.ts";
-import { take, type Dataset } from "../../data/index.ts";
 import { MarauderError } from "../../errors.ts";
 import type { AuditSubject } from "../probe.ts";
 
@@ -47,8 +47,8 @@ export async function measureDoses(
   target: number | null,
   poison: (context: RunContext, subject: PoisonSubject, rows: number) => Promise<Poisoned>,
 ): Promise<DoseResponseResult> {
-  const train = some(context, subject.train!, options.trainRows, "train rows");
-  const test = some(context, subject.test, options.testRows, "test rows");
+  const train = sampleRows(context, subject.train!, options.trainRows, "train rows");
+  const test = sampleRows(context, subject.test, options.testRows, "test rows");
   const response = await doseResponse(
     {
       train,
@@ -74,9 +74,6 @@ export async function measureDoses(
     rowsToHalf: halfOf(response),
   };
 }
-
-export const some = (context: RunContext, data: Dataset, most: number, label: string): Dataset =>
-  data.size <= most ? data : take(data, context.rng.child(label).choose(data.size, most).toSorted());
 
 /** Shares of the set to distinct numbers of rows, at least one each. */
 function rowsOf(doses: string, size: number): number[] {

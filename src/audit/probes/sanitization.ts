@@ -1,9 +1,10 @@
+import { sampleRows } from "../../attacks/memorization/index.ts";
 import { badnets } from "../../attacks/poisoning/index.ts";
 import type { EvidenceBase, SanitizationEvidence } from "../../contract/index.ts";
 import { sanitize } from "../../defenses/data/index.ts";
 import { defaultsOf } from "../../options.ts";
 import type { Probe } from "../probe.ts";
-import { doseApplies, some } from "./poison-dose.ts";
+import { doseApplies } from "./poison-dose.ts";
 
 export interface SanitizationOptions {
   readonly detector: string;
@@ -64,8 +65,8 @@ export const sanitizationProbe: Probe<SanitizationOptions, Result> = {
   quick: { seeds: 1, trainRows: 3000 },
   applies: doseApplies,
   async run(context, subject, options) {
-    const own = some(context, subject.train!, options.trainRows, "train rows");
-    const reference = some(context, subject.test, options.testRows, "test rows");
+    const own = sampleRows(context, subject.train!, options.trainRows, "train rows");
+    const reference = sampleRows(context, subject.test, options.testRows, "test rows");
     const planted =
       options.plant === 0
         ? null

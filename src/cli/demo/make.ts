@@ -1,12 +1,12 @@
 import { badnets } from "../../attacks/poisoning/index.ts";
 import { annotated, asImages, trainAnnotated } from "../../audit/train-model.ts";
 import {
+  csvText,
   drawDigits,
   makeAnimals,
   makeTransactions,
   openDataset,
   take,
-  toCsv,
   writeTable,
   type Dataset,
 } from "../../data/index.ts";
@@ -87,8 +87,8 @@ async function transactions(shop: Workshop, { transactions: n }: Sizes, trainer:
   await shop.step("make card transactions", ["payments-train.csv", "payments-test.csv"], async ({ rng }) => {
     const { header, rows } = makeTransactions(n, rng);
     const cut = Math.round(0.75 * n);
-    await writeAtomically(shop.path("payments-train.csv"), toCsv({ header, rows: rows.slice(0, cut) }));
-    await writeAtomically(shop.path("payments-test.csv"), toCsv({ header, rows: rows.slice(cut) }));
+    await writeAtomically(shop.path("payments-train.csv"), csvText({ header, rows: rows.slice(0, cut) }));
+    await writeAtomically(shop.path("payments-test.csv"), csvText({ header, rows: rows.slice(cut) }));
   });
   await shop.step("train a fraud model on the transactions", ["payments.onnx"], async (context) => {
     const data = await openDataset(shop.path("payments-train.csv"), { label: "fraud", groups: ["region"], id: "id" });
@@ -98,7 +98,7 @@ async function transactions(shop: Workshop, { transactions: n }: Sizes, trainer:
 
 async function animals(shop: Workshop, trainer: OpenTrainer): Promise<void> {
   await shop.step("make the table of animals", ["animals.csv"], async () => {
-    await writeAtomically(shop.path("animals.csv"), toCsv(makeAnimals()));
+    await writeAtomically(shop.path("animals.csv"), csvText(makeAnimals()));
   });
   await shop.step("train a model on the animals", ["animals.onnx"], async (context) => {
     const data = await openDataset(shop.path("animals.csv"), {

@@ -1,4 +1,4 @@
-import type { Table } from "./table.ts";
+import type { RawTable } from "../dataset.ts";
 
 /**
  * A table of animals, drawn up for this project from zoological common knowledge. The question is whether an animal lays
@@ -80,7 +80,7 @@ const groups: readonly string[] = [
 ];
 
 /** The table, one row for each animal: its name, its kind (a group, no trait), its traits, and the label `eggs`. */
-export function makeAnimals(): Table {
+export function makeAnimals(): RawTable {
   const header = ["animal", "kind", ...traits, "legs", "eggs"];
   const rows = groups.flatMap((line) => {
     const [kind, has, legs, animals] = line.split("|") as [string, string, string, string];

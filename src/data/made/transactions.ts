@@ -1,5 +1,5 @@
 import type { Rng } from "../../random/rng.ts";
-import type { Table } from "./table.ts";
+import type { RawTable } from "../dataset.ts";
 
 const categories = [
   "groceries",
@@ -81,7 +81,7 @@ function poisson(rng: Rng, mean: number): number {
  * Card transactions, one row each: mixed types, three percent fraud, and a declared group column `region` whose smallest
  * group (8 %) behaves differently for good reasons. Each row has its own random stream, so n rows are the first n of more.
  */
-export function makeTransactions(n: number, rng: Rng): Table {
+export function makeTransactions(n: number, rng: Rng): RawTable {
   const header = [
     "id",
     "amount",
