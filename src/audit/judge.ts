@@ -80,7 +80,7 @@ function withoutEvidence(record: RunRecord, check: Check, subject: string, kinds
 }
 
 /** Compares the two subjects of each repair by every measure that says which direction is better. */
-export function compareRepairs(record: RunRecord, findings: readonly Finding[]): ReportRepair[] {
+function compareRepairs(record: RunRecord, findings: readonly Finding[]): ReportRepair[] {
   return record.plan.repairs.map((repair) => {
     const comparable = (subject: string): { key: string; measure: Finding["measures"][number] }[] =>
       findings

@@ -32,7 +32,7 @@ export function sumTo(
 }
 
 /** Axes of `from` along which `to` was repeated, or null where that is known only at run time. */
-export function broadcastAxes(from: readonly Dim[], to: readonly Dim[]): number[] | null {
+function broadcastAxes(from: readonly Dim[], to: readonly Dim[]): number[] | null {
   const added = from.length - to.length;
   if (added < 0) return null;
   const axes: number[] = [];

@@ -19,7 +19,7 @@ export function normalQuantile(p: number): number {
 }
 
 /** The x > 0 whose upper tail probability has the logarithm `logTail`; good far beyond the smallest double. */
-export function tailQuantile(logTail: number): number {
+function tailQuantile(logTail: number): number {
   const r = Math.sqrt(-logTail);
   if (r === Infinity) return Infinity;
   return r <= 5 ? poly(MID_TOP, r - 1.6) / poly(MID_BOTTOM, r - 1.6) : poly(FAR_TOP, r - 5) / poly(FAR_BOTTOM, r - 5);

@@ -4,7 +4,7 @@ import { isFloat } from "../tensor/index.ts";
 import { producers } from "../rewrite/uses.ts";
 
 /** `name float32[batch, 3, 32, 32]`, for messages and listings. */
-export function describeValue(info: ValueInfo): string {
+function describeValue(info: ValueInfo): string {
   const name = excerpt(info.name, 80);
   if (info.kind !== "tensor" && info.kind !== "unknown") return `${name} (${info.kind})`;
   return `${name} ${info.dtype ?? "unknown type"}${describeDims(info.dims)}`;

@@ -105,7 +105,7 @@ function adviceFor(e: EvasionEvidence): string[] {
 
 const percent = (value: number): string => `${Number((100 * value).toPrecision(3))} %`;
 
-export function budgetText(e: EvasionEvidence): string {
+function budgetText(e: EvasionEvidence): string {
   const eps = Number(e.referenceEps.toPrecision(3));
   if (e.unit !== "input units") return `${eps} of each column's range (${e.norm})`;
   const of255 = (255 * e.referenceEps) / e.range;

@@ -1,7 +1,6 @@
 import type { DoseResponseEvidence, SeriesDetail, TableDetail } from "../../contract/index.ts";
 import type { Check, Judgement } from "../check.ts";
-
-const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+import { percent } from "./percent.ts";
 
 /** How few planted rows are enough for a backdoor. */
 export const backdoorSensitivity: Check<DoseResponseEvidence> = {

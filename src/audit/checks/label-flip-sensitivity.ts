@@ -1,8 +1,7 @@
 import type { DoseResponseEvidence } from "../../contract/index.ts";
 import type { Check, Judgement } from "../check.ts";
 import { doseSeries, doseTable } from "./backdoor-sensitivity.ts";
-
-const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+import { percent } from "./percent.ts";
 
 /** How much accuracy wrong labels cost. */
 export const labelFlipSensitivity: Check<DoseResponseEvidence> = {

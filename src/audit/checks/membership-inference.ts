@@ -1,13 +1,12 @@
 import type { Interval, MembershipEvidence, SeriesDetail, TableDetail } from "../../contract/index.ts";
 import { auc, balancedAccuracy, roc, tprAtFpr, type Roc } from "../../stats/index.ts";
 import type { Check } from "../check.ts";
+import { percent } from "./percent.ts";
 
 const RATES = [0.1, 0.01, 0.001] as const;
 /** A model is said to leak when the AUC is surely above this, or a member can be named at 1 % false alarms this often. */
 const LEAK_AUC = 0.55;
 const LEAK_RATIO = 3;
-
-const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
 
 /** Whether known members can be told from non-members by the model's answers. */
 export const membershipInference: Check<MembershipEvidence> = {

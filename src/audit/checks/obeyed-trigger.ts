@@ -1,8 +1,7 @@
 import type { KnownTriggerEvidence } from "../../contract/index.ts";
 import { wilson } from "../../stats/index.ts";
 import type { Check } from "../check.ts";
-
-const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+import { percent } from "./percent.ts";
 
 /** Fails when a model gives the attacker's class for rows that carry the trigger, clearly more often than without it. */
 export const obeyedTrigger: Check<KnownTriggerEvidence> = {

@@ -1,7 +1,6 @@
 import type { Detail, Measure, SanitizationAudit, SanitizationEvidence } from "../../contract/index.ts";
 import type { Check, Judgement } from "../check.ts";
-
-const percent = (p: number): string => `${(100 * p).toFixed(1)} %`;
+import { percent } from "./percent.ts";
 
 /** Does sanitizing remove some groups' rows more than others', or cost them accuracy? */
 export const unevenSanitization: Check<SanitizationEvidence> = {

@@ -39,7 +39,7 @@ export function drawDigits(count: number, rng: Rng, options: DigitOptions = {}):
 }
 
 /** Draws one digit into `out`, 784 values. */
-export function drawDigit(digit: number, rng: Rng, out: Float32Array, slop = 1): void {
+function drawDigit(digit: number, rng: Rng, out: Float32Array, slop = 1): void {
   const ways = styles[digit]!;
   const way = ways[rng.int(ways.length)]!;
   const hand = pose(rng, slop);

@@ -37,7 +37,7 @@ const topK: InferRule = (s) => {
 };
 
 /** NumPy matmul: a vector on the left gets a leading axis, on the right a trailing one, removed again afterwards. */
-export function matmulDims(a: readonly Dim[] | null, b: readonly Dim[] | null): readonly Dim[] | null {
+function matmulDims(a: readonly Dim[] | null, b: readonly Dim[] | null): readonly Dim[] | null {
   if (a === null || b === null || a.length === 0 || b.length === 0) return null;
   const [left, right] = [a.length === 1 ? [1, ...a] : a, b.length === 1 ? [...b, 1] : b];
   const batch = broadcast([left.slice(0, -2), right.slice(0, -2)]);

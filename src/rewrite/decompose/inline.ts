@@ -15,7 +15,7 @@ export function inline(b: GraphBuilder, body: Graph, args: readonly string[]): s
 }
 
 /** A node with its values renamed, those that its sub-graphs take from outside included. */
-export function renameNode(node: Node, names: ReadonlyMap<string, string>): Node {
+function renameNode(node: Node, names: ReadonlyMap<string, string>): Node {
   const to = (name: string): string => names.get(name) ?? name;
   const { raw: _raw, ...plain } = mapGraphs(node, (inner) => renameCaptured(inner, names));
   return { ...plain, inputs: node.inputs.map(to), outputs: node.outputs.map(to) };
