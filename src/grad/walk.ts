@@ -7,6 +7,7 @@ import { isFloat, type DType, type Tensor } from "../tensor/index.ts";
 import { sumTo } from "./broadcast.ts";
 import { constantOfShape, num, type GradientContext } from "./context.ts";
 import { prepare } from "./prepare.ts";
+import { carriesQuantized, straightThrough } from "./rules/quantize.ts";
 import { broadcasting, rules, zeroByNature } from "./rules/index.ts";
 
 export interface GradOptions {
@@ -28,6 +29,10 @@ export interface Gradient {
   readonly gradients: ReadonlyMap<string, string>;
   /** For each `of` the name of its seed input; empty with seeds "ones". */
   readonly seeds: ReadonlyMap<string, string>;
+  /** Nodes whose gradient is the straight-through estimate, not a derivative: quantizers. */
+  readonly estimated: readonly { readonly op: string; readonly node: string }[];
+  /** Operators that were written with simpler ones first. */
+  readonly decomposed: readonly { readonly op: string; readonly node: string }[];
 }
 
 /**
@@ -39,7 +44,7 @@ export interface Gradient {
 export function grad(model: Model, options: GradOptions): Gradient {
   const of = typeof options.of === "string" ? [options.of] : [...new Set(options.of)];
   const wrt = [...new Set(options.wrt)];
-  const { model: raised, types, kept } = prepare(model, { of, wrt });
+  const { model: raised, types, kept, replaced: decomposed } = prepare(model, { of, wrt });
   const graph = raised.graph;
   checkNames(graph, types, of, wrt);
   const b = new GraphBuilder(graph);
@@ -72,7 +77,10 @@ export function grad(model: Model, options: GradOptions): Gradient {
     if (parts === undefined) return null;
     const sum = parts.reduce((a, part) => b.add(a, part));
     gradients.set(name, sum);
-    if (shape(name) !== null) newTypes.set(sum, tensorInfo(sum, dtype(name), shape(name)));
+    const own = dtype(name);
+    // By a quantized integer: the gradient is a float all the same.
+    if (shape(name) !== null)
+      newTypes.set(sum, tensorInfo(sum, own === null || isFloat(own) ? own : "float32", shape(name)));
     return sum;
   };
 
@@ -88,6 +96,7 @@ export function grad(model: Model, options: GradOptions): Gradient {
     }
   }
 
+  const estimated: { op: string; node: string }[] = [];
   for (const node of graph.nodes.toReversed()) {
     if (!readsOf(node).some((name) => reached.has(name))) continue;
     const dys = node.outputs.map((name) => (reached.has(name) ? gradientOf(name) : null));
@@ -96,6 +105,7 @@ export function grad(model: Model, options: GradOptions): Gradient {
     if (rule === undefined)
       throw noRule(node, graph, reached, wrt, of, kept.get(node.outputs.find((name) => name !== "") ?? node.name));
     const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "");
+    if (straightThrough.has(node.op)) estimated.unshift({ op: node.op, node: node.name });
     const parts = rule(contextOf(node, wants), dys);
     for (const [i, name] of node.inputs.entries()) {
       const part = parts[i] ?? null;
@@ -113,7 +123,7 @@ export function grad(model: Model, options: GradOptions): Gradient {
   }
   const built = b.build();
   const values = new Map([...built.values, ...newTypes]);
-  return { model: { ...raised, graph: { ...built, values } }, gradients: outputs, seeds };
+  return { model: { ...raised, graph: { ...built, values } }, gradients: outputs, seeds, estimated, decomposed };
 }
 
 function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: string[], wrt: string[]): void {
@@ -170,13 +180,19 @@ function readsOf(node: Node): string[] {
 /** Every value through which a change of `wrt` flows, with the value it came from. */
 function reachedFrom(graph: Graph, wrt: string[], dtype: (name: string) => DType | null): Map<string, string | null> {
   const reached = new Map<string, string | null>(wrt.map((name) => [name, null]));
+  const quantized = new Set<string>();
   for (const node of graph.nodes) {
     if (node.domain === "" && zeroByNature.has(node.op)) continue;
     const from = readsOf(node).find((name) => reached.has(name));
     if (from === undefined) continue;
-    for (const name of node.outputs) {
+    const carried = carriesQuantized.has(node.op) && node.inputs.some((name) => quantized.has(name));
+    for (const [i, name] of node.outputs.entries()) {
+      if (name === "" || reached.has(name) || (node.op === "DynamicQuantizeLinear" && i > 0)) continue;
       const type = dtype(name);
-      if (name !== "" && !reached.has(name) && (type === null || isFloat(type))) reached.set(name, from);
+      const whole = type !== null && !isFloat(type);
+      if (whole && !carried && !straightThrough.has(node.op)) continue;
+      if (whole) quantized.add(name);
+      reached.set(name, from);
     }
   }
   return reached;

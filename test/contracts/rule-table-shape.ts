@@ -1,4 +1,4 @@
-import { at, float32, int, int64, ints, row, string, tensor, type Row } from "./rule-rows.ts";
+import { at, float, float32, int, int64, ints, row, string, tensor, type Row } from "./rule-rows.ts";
 import { apply, one } from "./rule-table.ts";
 
 const bool = (dims: number[], data: number[]) => tensor("bool", dims, Uint8Array.from(data));
@@ -147,5 +147,87 @@ export const movingRows: readonly Row[] = [
       mode: string("linear"),
       coordinate_transformation_mode: string("align_corners"),
     }),
+  ),
+  row("Resize", "cubic", { x: at(1, 1, 4, 5) }, (b, [x]) =>
+    b.op("Resize", [x!, "", b.constant(float32([4], [1, 1, 2, 0.8]))], { mode: string("cubic") }),
+  ),
+  row("Resize", "cubic, inside only", { x: at(1, 1, 4, 5) }, (b, [x]) =>
+    b.op("Resize", [x!, "", "", b.indices([1, 1, 6, 9])], {
+      mode: string("cubic"),
+      cubic_coeff_a: float(-0.5),
+      exclude_outside: int(1),
+    }),
+  ),
+  ...["half_pixel", "pytorch_half_pixel", "asymmetric", "half_pixel_symmetric"].map((mode) =>
+    row("Resize", `linear, ${mode}`, { x: at(1, 1, 3, 4) }, (b, [x]) =>
+      b.op("Resize", [x!, "", b.constant(float32([4], [1, 1, 2.5, 0.6]))], {
+        mode: string("linear"),
+        coordinate_transformation_mode: string(mode),
+      }),
+    ),
+  ),
+  row("Resize", "linear, part of the image", { x: at(1, 1, 4, 5) }, (b, [x]) =>
+    b.op("Resize", [x!, b.constant(float32([8], [0, 0, 0.2, -0.3, 1, 1, 0.9, 1.1])), "", b.indices([1, 1, 3, 6])], {
+      mode: string("linear"),
+      coordinate_transformation_mode: string("tf_crop_and_resize"),
+      extrapolation_value: float(3),
+    }),
+  ),
+  ...(["mul", "max", "min"] as const).flatMap((mode) => [
+    row(
+      "ScatterElements",
+      mode,
+      { x: { dims: [3, 3], distinct: true }, u: { dims: [2, 3], from: [-1.9, 2.13], distinct: true } },
+      (b, [x, u]) =>
+        b.op("ScatterElements", [x!, b.constant(int64([2, 3], [0, 1, 2, 0, 1, 0])), u!], { reduction: string(mode) }),
+    ),
+    row(
+      "ScatterND",
+      mode,
+      { x: { dims: [4, 2], distinct: true }, u: { dims: [3, 2], from: [-1.9, 2.13], distinct: true } },
+      (b, [x, u]) => b.op("ScatterND", [x!, b.constant(int64([3, 1], [3, 1, 1])), u!], { reduction: string(mode) }),
+    ),
+  ]),
+  row(
+    "ScatterElements",
+    "mul by zero",
+    { x: at(3), u: { dims: [3], data: [0, 2, -1] } },
+    (b, [x, u]) => b.op("ScatterElements", [x!, b.constant(int64([3], [1, 1, 2])), u!], { reduction: string("mul") }),
+    { noSecond: "the rule divides by the updates, and looks away from those that are 0" },
+  ),
+  row("Compress", "axis", { x: at(3, 4) }, (b, [x]) =>
+    b.op("Compress", [x!, b.constant(bool([3], [1, 0, 1]))], { axis: int(1) }),
+  ),
+  row("Compress", "flat", { x: at(2, 3) }, (b, [x]) => b.op("Compress", [x!, b.constant(bool([5], [0, 1, 1, 0, 1]))])),
+  row("ReverseSequence", "plain", { x: at(4, 3, 2) }, (b, [x]) =>
+    b.op("ReverseSequence", [x!, b.constant(int64([3], [4, 1, 3]))]),
+  ),
+  row("MaxUnpool", "plain", { x: at(1, 1, 2, 2) }, (b, [x]) =>
+    b.op("MaxUnpool", [x!, b.constant(int64([1, 1, 2, 2], [0, 3, 9, 14]))], {
+      kernel_shape: ints([2, 2]),
+      strides: ints([2, 2]),
+    }),
+  ),
+  row("CenterCropPad", "both", { x: at(5, 2, 3) }, (b, [x]) =>
+    b.op("CenterCropPad", [x!, b.indices([2, 5])], { axes: ints([0, 1]) }),
+  ),
+  row("Col2Im", "overlapping, padded", { x: at(2, 8, 12) }, (b, [x]) =>
+    b.op("Col2Im", [x!, b.indices([3, 4]), b.indices([2, 2])], { pads: ints([0, 0, 1, 1]) }),
+  ),
+  row("Einsum", "trace", { a: at(3, 3) }, apply("Einsum", { equation: string("ii") })),
+  row("Einsum", "diagonal", { a: at(2, 3, 3) }, apply("Einsum", { equation: string("bii->bi") })),
+  row("Einsum", "sum", { a: at(2, 3) }, apply("Einsum", { equation: string("ij->") })),
+  row(
+    "Einsum",
+    "ellipsis",
+    { a: at(2, 3, 4), c: at(2, 4, 2) },
+    apply("Einsum", { equation: string("...ij,...jk->...ik") }),
+  ),
+  row(
+    "Einsum",
+    "ellipsis that broadcasts",
+    { a: at(1, 2, 3), c: at(4, 1, 3) },
+    apply("Einsum", { equation: string("...j,...j->...") }),
+    { noOrt: "its Einsum wants equal axes under an ellipsis" },
   ),
 ];

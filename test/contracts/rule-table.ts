@@ -113,6 +113,14 @@ const more: Row[] = [
   ),
 ];
 
+more.push(
+  row(
+    "Mod",
+    "fmod",
+    { a: { dims: [5], data: [3.5, -3.3, 2.2, 7.1, 0.4] }, b: { dims: [5], data: [1.1, 1.2, -0.9, 2.3, 3] } },
+    apply("Mod", { fmod: int(1) }),
+  ),
+);
 const matmulShapes: [string, number[], number[]][] = [
   ["matrices", [2, 3], [3, 4]],
   ["vector by matrix", [3], [3, 4]],
@@ -264,6 +272,14 @@ const pools: Row[] = [
   pool("AveragePool", "dynamic", [2, 2, 4, 5], { kernel_shape: ints([2, 2]) }, ["n", 2, null, null]),
   one("GlobalAveragePool", at(2, 3, 3, 4)),
   one("GlobalAveragePool", { dims: [2, 3, 3, 4], declared: ["n", 3, null, null] }, {}, "dynamic"),
+  ...[1, 2, 3].flatMap((p) => [
+    ...[windows[0]!, windows[2]!, windows[3]!, windows[8]!].map(([label, dims, attributes]) =>
+      one("LpPool", { dims, kinks: [0] }, { ...attributes, p: int(p) }, `${label} p=${p}`),
+    ),
+    one("GlobalLpPool", { dims: [2, 2, 3, 2], kinks: [0] }, { p: int(p) }, `p=${p}`),
+  ]),
+  one("LpPool", at(1, 1, 5, 6), { kernel_shape: ints([3, 3]), strides: ints([2, 2]), ceil_mode: int(1) }, "ceil"),
+  one("LpPool", at(1, 1, 5, 5), { kernel_shape: ints([2, 2]), dilations: ints([2, 2]) }, "dilated"),
   one("GlobalMaxPool", { dims: [2, 3, 3, 4], distinct: true }),
 ];
 
@@ -337,6 +353,11 @@ const reductions: Row[] = [
     }),
   ];
 });
+reductions.push(
+  row("ReduceProd", "zeros", { x: { dims: [2, 3], data: [0, 2, 3, 0, 0, 1.5] } }, (b, [x]) =>
+    b.op("ReduceProd", [x!, b.indices([1])]),
+  ),
+);
 const soft: Row[] = ["Softmax", "LogSoftmax"].flatMap((op) => [
   one(op, at(3, 4)),
   one(op, at(2, 3, 2), { axis: int(1) }, "inner axis"),

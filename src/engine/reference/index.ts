@@ -4,9 +4,11 @@ import * as elementwise from "./elementwise.ts";
 import * as indexOps from "./index-ops.ts";
 import * as losses from "./losses.ts";
 import * as linear from "./linear.ts";
+import * as moving from "./moving.ts";
 import * as norm from "./norm.ts";
 import * as pool from "./pool.ts";
 import * as reduce from "./reduce.ts";
+import * as quantize from "./quantize.ts";
 import * as recurrent from "./recurrent.ts";
 import { Resize } from "./resize.ts";
 import * as shape from "./shape.ts";
@@ -23,6 +25,8 @@ export const kernels: Readonly<Record<string, Kernel | undefined>> = Object.free
   ...linear,
   ...losses,
   ...recurrent,
+  ...moving,
+  ...quantize,
   Conv,
   ConvTranspose,
   ...pool,

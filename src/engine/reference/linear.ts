@@ -92,26 +92,42 @@ export const Gemm: Kernel = (inputs, node) => {
   return [fromNumbers(a.dtype, [m, n], out)];
 };
 
-/** By definition: every combination of labels, no ellipsis. */
+/** By definition: every combination of labels. */
 export const Einsum: Kernel = (inputs, node) => {
   const equation = getString(node, "equation", "").replaceAll(" ", "");
-  if (equation.includes(".")) return fail(node, "an ellipsis in the equation");
-  const [left, right] = equation.split("->") as [string, string | undefined];
+  const given = equation.split("->")[0]!.split(",");
+  const operands = given.map((_, i) => need(inputs, i, node));
+  // The axes under an ellipsis, counted from its end, become labels "0", "1", …
+  const under = given.map((term, i) => (term.includes("...") ? operands[i]!.dims.length - term.length + 3 : 0));
+  const digits = (n: number): string => Array.from({ length: n }, (_, k) => String(n - 1 - k)).join("");
+  if (Math.max(...under) > 9) return fail(node, "an ellipsis over more than 9 axes");
+  const all = digits(Math.max(...under));
+  const left = given.map((term, i) => term.replace("...", digits(under[i]!))).join();
+  const right = equation.split("->")[1]?.replace("...", all);
   const terms = left.split(",");
-  const operands = terms.map((_, i) => need(inputs, i, node));
   const letters = left.replaceAll(",", "");
   const alone = (label: string): boolean => letters.indexOf(label) === letters.lastIndexOf(label);
-  const output = right ?? [...new Set(letters)].filter(alone).toSorted().join("");
+  const labelled = (label: string): boolean => !all.includes(label) && alone(label);
+  const output = right ?? all + [...new Set(letters)].filter(labelled).toSorted().join("");
   const size = new Map<string, number>();
   for (const [i, term] of terms.entries())
-    for (const [d, label] of [...term].entries()) size.set(label, operands[i]!.dims[d]!);
+    for (const [d, label] of [...term].entries()) {
+      const known = size.get(label) ?? 1;
+      const own = operands[i]!.dims[d]!;
+      if (known !== own && known !== 1 && own !== 1) fail(node, `label ${label} has sizes ${known} and ${own}`);
+      size.set(label, own === 1 ? known : own);
+    }
   const labels = [...new Set(output + letters)];
   const dims = labels.map((label) => size.get(label) ?? fail(node, `label ${label} is in no operand`));
-  const stridesFor = (term: string, own: readonly number[]): number[] =>
-    labels.map((label) => [...term].reduce((sum, l, d) => (l === label ? sum + own[d]! : sum), 0));
+  const stridesFor = (term: string, sizes: readonly number[]): number[] => {
+    const own = stridesOf(sizes);
+    return labels.map((label) =>
+      [...term].reduce((sum, l, d) => (l === label && sizes[d] !== 1 ? sum + own[d]! : sum), 0),
+    );
+  };
   const outDims = [...output].map((label) => size.get(label)!);
-  const to = walkOffsets(dims, stridesFor(output, stridesOf(outDims)));
-  const from = operands.map((x, i) => walkOffsets(dims, stridesFor(terms[i]!, stridesOf(x.dims))));
+  const to = walkOffsets(dims, stridesFor(output, outDims));
+  const from = operands.map((x, i) => walkOffsets(dims, stridesFor(terms[i]!, x.dims)));
   const data = operands.map(floatsOf);
   const out = new Float64Array(sizeOf(outDims));
   for (let k = 0; k < to.length; k++) out[to[k]!]! += data.reduce((p, x, i) => p * x[from[i]![k]!]!, 1);

@@ -1,4 +1,5 @@
 import { getFloat, getInt, getInts } from "../../ir/attributes.ts";
+import type { Node } from "../../ir/graph.ts";
 import { sizeOf } from "../../tensor/index.ts";
 import { visit, windowOf } from "./conv.ts";
 import { fail, fromNumbers, need, numbers, type Kernel } from "./value.ts";
@@ -61,14 +62,55 @@ export const AveragePool: Kernel = (inputs, node) => {
   return [fromNumbers(x.dtype, [x.dims[0]!, x.dims[1]!, ...w.out], out)];
 };
 
+export const LpPool: Kernel = (inputs, node) => {
+  const x = need(inputs, 0, node);
+  const sizes = x.dims.slice(2);
+  const w = windowOf(node, sizes, getInts(node, "kernel_shape") ?? fail(node, "kernel_shape is missing"));
+  const p = getInt(node, "p", 2);
+  const [inSize, outSize] = [sizeOf(sizes), sizeOf(w.out)];
+  const channels = x.dims[0]! * x.dims[1]!;
+  const source = numbers(x);
+  const out = new Float64Array(channels * outSize);
+  for (let c = 0; c < channels; c++) {
+    visit(w, sizes, (o, _, i) => {
+      out[c * outSize + o]! += Math.abs(source[c * inSize + i]!) ** p;
+    });
+  }
+  const dims = [x.dims[0]!, x.dims[1]!, ...w.out];
+  return [
+    fromNumbers(
+      x.dtype,
+      dims,
+      out.map((v) => v ** (1 / p)),
+    ),
+  ];
+};
+
+/** Each entry put at its flat index; the rest is 0. */
+export const MaxUnpool: Kernel = (inputs, node) => {
+  const [x, indices] = [need(inputs, 0, node), need(inputs, 1, node)];
+  const kernel = getInts(node, "kernel_shape") ?? fail(node, "kernel_shape is missing");
+  const strides = getInts(node, "strides") ?? kernel.map(() => 1);
+  const pads = getInts(node, "pads") ?? kernel.flatMap(() => [0, 0]);
+  const natural = x.dims
+    .slice(2)
+    .map((d, i) => (d - 1) * strides[i]! + kernel[i]! - pads[i]! - pads[i + kernel.length]!);
+  const dims = [x.dims[0]!, x.dims[1]!, ...natural];
+  if (inputs[2] != null) fail(node, "output_shape");
+  const out = new Float64Array(sizeOf(dims));
+  const [source, at] = [numbers(x), numbers(indices)];
+  for (let i = 0; i < source.length; i++) out[at[i]!] = source[i]!;
+  return [fromNumbers(x.dtype, dims, out)];
+};
+
 const global =
-  (f: (values: ArrayLike<number>, start: number, n: number) => number): Kernel =>
+  (f: (values: ArrayLike<number>, start: number, n: number, node: Node) => number): Kernel =>
   (inputs, node) => {
     const x = need(inputs, 0, node);
     const n = sizeOf(x.dims.slice(2));
     const source = numbers(x);
     const channels = x.dims[0]! * x.dims[1]!;
-    const out = Float64Array.from({ length: channels }, (_, c) => f(source, c * n, n));
+    const out = Float64Array.from({ length: channels }, (_, c) => f(source, c * n, n, node));
     return [fromNumbers(x.dtype, [x.dims[0]!, x.dims[1]!, ...x.dims.slice(2).map(() => 1)], out)];
   };
 export const GlobalAveragePool = global((v, start, n) => {
@@ -80,6 +122,13 @@ export const GlobalMaxPool = global((v, start, n) => {
   let top = -Infinity;
   for (let i = start; i < start + n; i++) top = Math.max(top, v[i]!);
   return top;
+});
+
+export const GlobalLpPool = global((v, start, n, node) => {
+  const p = getInt(node, "p", 2);
+  let sum = 0;
+  for (let i = start; i < start + n; i++) sum += Math.abs(v[i]!) ** p;
+  return sum ** (1 / p);
 });
 
 export const LRN: Kernel = (inputs, node) => {

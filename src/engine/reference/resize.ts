@@ -14,31 +14,49 @@ export const Resize: Kernel = (inputs, node) => {
   if (getString(node, "keep_aspect_ratio_policy", "stretch") !== "stretch")
     return fail(node, "keep_aspect_ratio_policy");
   if (given === null && asked === null) return fail(node, "neither scales nor sizes");
+  const cropped = getString(node, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
+  const roi = cropped ? floatsOf(need(inputs, 1, node)) : null;
+  const beyond = getFloat(node, "extrapolation_value", 0);
   let data = floatsOf(x);
+  let outside = new Uint8Array(data.length);
   const dims = [...x.dims];
   for (const [i, axis] of axes.entries()) {
     const from = x.dims[axis]!;
     const to = given !== null ? Math.floor(from * given[i]!) : asked![i]!;
     const scale = given !== null ? given[i]! : to / from;
-    if (scale === 1 && from === to) continue;
-    const rows = Array.from({ length: to }, (_, o) => weights(node, o, from, to, scale));
+    const crop = roi === null ? null : ([roi[i]!, roi[i + axes.length]!] as const);
+    if (scale === 1 && from === to && crop === null) continue;
+    const rows = Array.from({ length: to }, (_, o) => weights(node, o, from, to, scale, crop));
     const outDims = dims.map((d, a) => (a === axis ? to : d));
     const inner = stridesOf(dims)[axis]!;
     const out = new Float64Array(sizeOf(outDims));
+    const missing = new Uint8Array(out.length);
     for (let k = 0; k < out.length; k++) {
       const o = Math.floor(k / inner) % to;
       const base = Math.floor(k / (inner * to)) * from * inner + (k % inner);
-      for (const [at, w] of rows[o]!) out[k]! += w * data[base + at * inner]!;
+      // Beyond the input along one axis is beyond it altogether.
+      missing[k] = rows[o] === null || rows[o]!.some(([at]) => outside[base + at * inner] !== 0) ? 1 : 0;
+      for (const [at, w] of rows[o] ?? []) out[k]! += w * data[base + at * inner]!;
     }
+    outside = missing;
     data = out;
     dims[axis] = to;
   }
-  return [fromNumbers(x.dtype, dims, data)];
+  const filled = data.map((v, i) => (outside[i] !== 0 ? beyond : v));
+  return [fromNumbers(x.dtype, dims, filled)];
 };
 
 /** Which input entries an output entry reads along one axis, and with what weights. */
-function weights(node: Node, o: number, from: number, to: number, scale: number): [number, number][] {
-  const at = coordinate(node, o, from, to, scale);
+function weights(
+  node: Node,
+  o: number,
+  from: number,
+  to: number,
+  scale: number,
+  crop: readonly [number, number] | null,
+): [number, number][] | null {
+  const at = crop === null ? coordinate(node, o, from, to, scale) : croppedCoordinate(o, from, to, crop);
+  if (crop !== null && (at < 0 || at > from - 1)) return null;
   const clamp = (i: number): number => Math.min(Math.max(i, 0), from - 1);
   const mode = getString(node, "mode", "nearest");
   if (mode === "nearest") return [[clamp(nearest(node, at)), 1]];
@@ -63,6 +81,9 @@ function weights(node: Node, o: number, from: number, to: number, scale: number)
   const total = inside.reduce((s, [, w]) => s + w, 0);
   return inside.map(([i, w]) => [i, w / total]);
 }
+
+const croppedCoordinate = (o: number, from: number, to: number, [start, end]: readonly [number, number]): number =>
+  (from - 1) * (to > 1 ? start + (o / (to - 1)) * (end - start) : (start + end) / 2);
 
 function coordinate(node: Node, o: number, from: number, to: number, scale: number): number {
   const how = getString(node, "coordinate_transformation_mode", "half_pixel");

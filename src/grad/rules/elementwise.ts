@@ -24,6 +24,13 @@ export const Div: GradientRule = ({ b, node, wants }, [dy]) => {
   return [part, wants(1) ? b.neg(b.mul(part, node.outputs[0]!)) : null];
 };
 
+// y = a - b·trunc(a/b) (fmod)      da = dy      db = -dy·trunc(a/b), and floor in place of trunc without fmod
+export const Mod: GradientRule = ({ b, node, wants }, [dy]) => {
+  const [x, divisor] = node.inputs as [string, string];
+  const times = (): string => b.op("Round", [b.div(b.sub(x, node.outputs[0]!), divisor)]);
+  return [dy!, wants(1) ? b.neg(b.mul(dy!, times())) : null];
+};
+
 // y = x^p        dx = dy·p·x^(p-1)      dp = dy·y·log x   (0 where x <= 0)
 export const Pow: GradientRule = (cx, [dy]) => {
   const { b, node, wants } = cx;

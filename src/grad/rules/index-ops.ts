@@ -1,6 +1,7 @@
-import { getInt, getString, int } from "../../ir/attributes.ts";
-import type { GradientRule } from "../context.ts";
-import { refuse, scatterAdd, scatterBack, zerosLike } from "../context.ts";
+import { getInt, getString, int, string } from "../../ir/attributes.ts";
+import { tensor } from "../../tensor/index.ts";
+import type { GradientContext, GradientRule } from "../context.ts";
+import { asFloat, constantOfShape, has, num, refuse, scatterAdd, scatterBack, zerosLike } from "../context.ts";
 
 // y = x[indices] along an axis      dx = dy added up at the indices
 export const Gather: GradientRule = (cx, [dy]) => {
@@ -22,28 +23,71 @@ export const GatherND: GradientRule = (cx, [dy]) => {
   return [scatterBack(cx, x, dy!, (positions) => cx.b.op("GatherND", [positions, indices], { batch_dims }))];
 };
 
-// y = x with updates put (or added) at indices      dx = dy, but 0 where replaced      dupdates = dy at the indices
+interface Scatter {
+  readonly x: string;
+  readonly updates: string;
+  /** Updates put into a value of the shape of x, combined as `reduction` says. */
+  put(into: string, updates: string, reduction?: string): string;
+  /** The entries of a value of the shape of x that the updates went to. */
+  read(from: string): string;
+}
+
+// y = x with updates put at indices                 dx = dy, 0 where replaced      du = dy at the indices
+// add: y = x + Σ u                                  dx = dy                        du = dy at the indices
+// mul: y = x·Π u                                    dx = dy·Π u                    du = dy·(x·Π of the other updates)
+// max, min: y = the extreme of x and all updates    the gradient goes to those equal to y, in equal shares
+function scatterRule(cx: GradientContext, dy: string, { x, updates, put, read }: Scatter): (string | null)[] {
+  const { b, wants } = cx;
+  const mode = getString(cx.node, "reduction", "none");
+  const y = cx.node.outputs[0]!;
+  switch (mode) {
+    case "none":
+      return [wants(0) ? put(dy, zerosLike(cx, updates)) : null, null, wants(2) ? read(dy) : null];
+    case "add":
+      return [dy, null, wants(2) ? read(dy) : null];
+    case "mul": {
+      const ones = (): string => constantOfShape(cx, b.shapeOf(x), 1);
+      const dx = wants(0) ? b.mul(dy, put(ones(), updates, "mul")) : null;
+      if (!wants(2)) return [dx, null, null];
+      const isZero = b.op("Equal", [updates, num(cx, 0)]);
+      const rest = b.op("Where", [isZero, num(cx, 1), updates]);
+      const zeros = read(put(zerosLike(cx, x), asFloat(cx, isZero), "add"));
+      const alone = asFloat(cx, b.op("Equal", [zeros, asFloat(cx, isZero)]));
+      return [dx, null, b.mul(b.div(read(b.mul(dy, put(x, rest, "mul"))), rest), alone)];
+    }
+    case "max":
+    case "min": {
+      const hits = asFloat(cx, b.op("Equal", [x, y]));
+      const updateHits = asFloat(cx, b.op("Equal", [updates, read(y)]));
+      const share = b.div(dy, put(hits, updateHits, "add"));
+      return [wants(0) ? b.mul(share, hits) : null, null, wants(2) ? b.mul(read(share), updateHits) : null];
+    }
+    default:
+      return refuse(cx, `reduction ${JSON.stringify(mode)}`);
+  }
+}
+
 export const ScatterElements: GradientRule = (cx, [dy]) => {
-  const { b, node, wants } = cx;
-  const [, indices, updates] = node.inputs as [string, string, string];
-  const axis = int(getInt(node, "axis", 0));
-  const mode = getString(node, "reduction", "none");
-  if (mode !== "none" && mode !== "add") return refuse(cx, `reduction ${JSON.stringify(mode)}`);
-  const kept = (): string => b.op("ScatterElements", [dy!, indices, zerosLike(cx, updates)], { axis });
-  return [
-    wants(0) ? (mode === "add" ? dy! : kept()) : null,
-    null,
-    wants(2) ? b.op("GatherElements", [dy!, indices], { axis }) : null,
-  ];
+  const [x, indices, updates] = cx.node.inputs as [string, string, string];
+  const axis = int(getInt(cx.node, "axis", 0));
+  return scatterRule(cx, dy!, {
+    x,
+    updates,
+    put: (into, values, reduction = "none") =>
+      cx.b.op("ScatterElements", [into, indices, values], { axis, reduction: string(reduction) }),
+    read: (from) => cx.b.op("GatherElements", [from, indices], { axis }),
+  });
 };
 
 export const ScatterND: GradientRule = (cx, [dy]) => {
-  const { b, node, wants } = cx;
-  const [, indices, updates] = node.inputs as [string, string, string];
-  const mode = getString(node, "reduction", "none");
-  if (mode !== "none" && mode !== "add") return refuse(cx, `reduction ${JSON.stringify(mode)}`);
-  const kept = (): string => b.op("ScatterND", [dy!, indices, zerosLike(cx, updates)]);
-  return [wants(0) ? (mode === "add" ? dy! : kept()) : null, null, wants(2) ? b.op("GatherND", [dy!, indices]) : null];
+  const [x, indices, updates] = cx.node.inputs as [string, string, string];
+  return scatterRule(cx, dy!, {
+    x,
+    updates,
+    put: (into, values, reduction = "none") =>
+      cx.b.op("ScatterND", [into, indices, values], { reduction: string(reduction) }),
+    read: (from) => cx.b.op("GatherND", [from, indices]),
+  });
 };
 
 // y, indices = the k largest (or smallest)      dx = dy put back at the indices
@@ -52,4 +96,37 @@ export const TopK: GradientRule = (cx, [dy]) => {
   const indices = node.outputs[1] ?? "";
   if (indices === "") return refuse(cx, "its output Indices is left out");
   return [scatterAdd(cx, b.shapeOf(node.inputs[0]!), indices, dy!, getInt(node, "axis", -1))];
+};
+
+// y = the slices of x where the condition holds      dx = dy put back among zeros
+export const Compress: GradientRule = (cx, [dy]) => {
+  const { b, node } = cx;
+  const [x, condition] = node.inputs as [string, string];
+  return [scatterBack(cx, x, dy!, (positions) => b.op("Compress", [positions, condition], node.attributes))];
+};
+
+// y = x with the beginnings of sequences reversed: its own inverse
+export const ReverseSequence: GradientRule = ({ b, node }, [dy]) => [
+  b.op("ReverseSequence", [dy!, node.inputs[1]!], node.attributes),
+];
+
+// y[indices] = x, 0 elsewhere      dx = dy[indices]
+export const MaxUnpool: GradientRule = (cx, [dy]) => {
+  const { b, node } = cx;
+  if (has(cx, 2)) return refuse(cx, "output_shape is given: its indices count in another shape");
+  const [x, indices] = node.inputs as [string, string];
+  const flat = b.op("Gather", [b.reshape(dy!, [-1]), b.reshape(indices, [-1])], { axis: int(0) });
+  return [b.reshapeLike(flat, x)];
+};
+
+// y = x cut or padded around its centre      dx = dy put back; what came from the padding falls into entry 0 and is lost
+export const CenterCropPad: GradientRule = (cx, [dy]) => {
+  const { b, node } = cx;
+  const x = node.inputs[0]!;
+  const one = b.constant(tensor("int64", [], BigInt64Array.of(1n)));
+  const end = b.add(b.op("Size", [x]), one);
+  const positions = b.reshapeLike(b.op("Range", [one, end, one]), x);
+  const from = b.op("CenterCropPad", [positions, node.inputs[1]!], node.attributes);
+  const flat = scatterAdd(cx, b.reshape(end, [1]), b.reshape(from, [-1]), b.reshape(dy!, [-1]), 0);
+  return [b.reshapeLike(b.op("Slice", [flat, b.indices([1]), b.reshape(end, [1])]), x)];
 };

@@ -1,11 +1,13 @@
 import type { GradientRule } from "../context.ts";
 import * as activation from "./activation.ts";
 import * as conv from "./conv.ts";
+import { Einsum } from "./einsum.ts";
 import * as elementwise from "./elementwise.ts";
 import * as indexOps from "./index-ops.ts";
 import * as linear from "./linear.ts";
 import * as norm from "./norm.ts";
 import * as pool from "./pool.ts";
+import { DequantizeLinear, DynamicQuantizeLinear, MatMulInteger, QuantizeLinear } from "./quantize.ts";
 import * as reduce from "./reduce.ts";
 import { Resize } from "./resize.ts";
 import * as select from "./select.ts";
@@ -13,7 +15,7 @@ import * as shape from "./shape.ts";
 import { LogSoftmax, Softmax } from "./softmax.ts";
 
 const { Conv, ConvTranspose } = conv;
-const { MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool } = pool;
+const { MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalMaxPool, GlobalLpPool, Col2Im } = pool;
 const { positive: _positive, STEEP: _steep, ...activations } = activation;
 
 /** The gradient rule of every operator that has one. */
@@ -22,12 +24,16 @@ export const rules: Readonly<Record<string, GradientRule | undefined>> = Object.
   ...elementwise,
   ...activations,
   ...linear,
+  Einsum,
   Conv,
   ConvTranspose,
   MaxPool,
   AveragePool,
   GlobalAveragePool,
   GlobalMaxPool,
+  LpPool,
+  GlobalLpPool,
+  Col2Im,
   ...norm,
   ...reduce,
   Softmax,
@@ -36,6 +42,10 @@ export const rules: Readonly<Record<string, GradientRule | undefined>> = Object.
   ...indexOps,
   ...select,
   Resize,
+  QuantizeLinear,
+  DequantizeLinear,
+  DynamicQuantizeLinear,
+  MatMulInteger,
 });
 
 /** Operators whose floating-point inputs broadcast to the output's shape: the walk sums their gradients back. */
@@ -44,6 +54,7 @@ export const broadcasting: ReadonlySet<string> = new Set([
   "Sub",
   "Mul",
   "Div",
+  "Mod",
   "Pow",
   "Max",
   "Min",
@@ -95,4 +106,16 @@ export const zeroByNature: ReadonlySet<string> = new Set([
   "Bernoulli",
   "Multinomial",
   "NonMaxSuppression",
+  "BlackmanWindow",
+  "HammingWindow",
+  "HannWindow",
+  "MelWeightMatrix",
+  "RegexFullMatch",
+  "SequenceLength",
+  "OptionalHasElement",
+  "StringConcat",
+  "StringNormalizer",
+  "StringSplit",
+  "TfIdfVectorizer",
+  "ImageDecoder",
 ]);

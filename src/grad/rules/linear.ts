@@ -1,8 +1,8 @@
-import { float, getFloat, getInt, getString, int, string } from "../../ir/attributes.ts";
+import { float, getFloat, getInt, int } from "../../ir/attributes.ts";
 import type { Dim } from "../../ir/graph.ts";
 import { sumTo } from "../broadcast.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
-import { num, rankOf, refuse, upTo } from "../context.ts";
+import { num, rankOf, upTo } from "../context.ts";
 
 /** Swaps the last two axes. */
 const transposed = (cx: GradientContext, value: string, rank: number): string =>
@@ -98,38 +98,3 @@ export const Gemm: GradientRule = (cx, dys) => {
   };
   return [wants(0) ? dA() : null, wants(1) ? dB() : null, wants(2) ? dC() : null];
 };
-
-// Y = Σ A·B·… by labels      dA = Σ dY·B·… by the labels of A; axes that only A has are spread out again
-export const Einsum: GradientRule = (cx, [dy]) => {
-  const { b, node, wants } = cx;
-  const equation = getString(node, "equation", "").replaceAll(" ", "");
-  const [left, right] = equation.split("->") as [string, string | undefined];
-  const terms = left.split(",");
-  const output = right ?? implicitOutput(left);
-  if (equation.includes(".")) return refuse(cx, "an ellipsis in the equation; write the axes out");
-  if ([...terms, output].some((term) => new Set(term).size !== term.length)) {
-    return refuse(cx, `a label that stands twice in one term of ${JSON.stringify(equation)}`);
-  }
-  return node.inputs.map((x, i) => {
-    if (!wants(i)) return null;
-    const others = terms.map((_, j) => j).filter((j) => j !== i);
-    const available = new Set(output + others.map((j) => terms[j]).join(""));
-    const own = terms[i]!;
-    const kept = [...own].filter((label) => available.has(label)).join("");
-    const product = b.op("Einsum", [dy!, ...others.map((j) => node.inputs[j]!)], {
-      equation: string(`${[output, ...others.map((j) => terms[j])].join(",")}->${kept}`),
-    });
-    if (kept === own) return product;
-    const missing = [...own].flatMap((label, axis) => (available.has(label) ? [] : [axis]));
-    return b.op("Expand", [b.unsqueeze(product, missing), b.shapeOf(x)]);
-  });
-};
-
-/** Without "->", the labels that stand once, in the order of the alphabet. */
-function implicitOutput(left: string): string {
-  const labels = left.replaceAll(",", "");
-  return [...new Set(labels)]
-    .filter((label) => labels.indexOf(label) === labels.lastIndexOf(label))
-    .toSorted()
-    .join("");
-}

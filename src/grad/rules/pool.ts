@@ -4,6 +4,7 @@ import type { GradientContext, GradientRule } from "../context.ts";
 import {
   asFloat,
   cast,
+  constantInts,
   floatConstant,
   floatType,
   knownSizes,
@@ -14,7 +15,7 @@ import {
   upTo,
 } from "../context.ts";
 import { STEEP } from "./activation.ts";
-import { convInputGradient } from "./conv.ts";
+import { convInputGradient, patches } from "./conv.ts";
 import { all, kernelOf, readWindow, type Window } from "./window.ts";
 
 /** True where windows tile the input: no overlap, no padding, nothing left over. */
@@ -159,6 +160,41 @@ export const GlobalMaxPool: GradientRule = (cx, [dy]) => {
   const x = node.inputs[0]!;
   const hits = asFloat(cx, b.op("Equal", [x, node.outputs[0]!]));
   return [b.mul(hits, b.div(dy!, b.reduceSum(hits, upTo(rankOf(cx, x), 2), true)))];
+};
+
+/** sign x·|x|^(p-1)·s, where s brings dy·y^(1-p) to the shape of x; 0 where y is 0. */
+function normGradient(cx: GradientContext, dy: string, bring: (value: string) => string): string {
+  const { b, node } = cx;
+  const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+  const p = getInt(node, "p", 2);
+  if (p < 1) return refuse(cx, `p = ${p}`);
+  if (p === 1) return b.mul(b.op("Sign", [x]), bring(dy));
+  const safe = b.op("Where", [b.op("Equal", [y, num(cx, 0)]), num(cx, 1), y]);
+  if (p === 2) return b.mul(x, bring(b.div(dy, safe)));
+  const power = b.mul(x, b.op("Pow", [b.op("Abs", [x]), num(cx, p - 2)]));
+  return b.mul(power, bring(b.mul(dy, b.op("Pow", [safe, num(cx, 1 - p)]))));
+}
+
+// y = (Σ |x|^p)^(1/p) over window      dx = sign x·|x|^(p-1)·Σ over the windows that hold x of dy·y^(1-p)
+export const LpPool: GradientRule = (cx, [dy]) => {
+  const x = cx.node.inputs[0]!;
+  const window = readWindow(cx, kernelOf(cx, undefined), x);
+  const ceil = getInt(cx.node, "ceil_mode", 0) !== 0;
+  const reached = ceil ? withLastWindow(cx, x, window) : window;
+  return [normGradient(cx, dy!, (value) => spreadOverWindows(cx, value, x, reached))];
+};
+
+// y = (Σ |x|^p)^(1/p) over space
+export const GlobalLpPool: GradientRule = (cx, [dy]) => [normGradient(cx, dy!, (value) => value)];
+
+// y = Σ of the columns that cover each pixel      dx = the patches of dy
+export const Col2Im: GradientRule = (cx, [dy]) => {
+  const { b, node } = cx;
+  const x = node.inputs[0]!;
+  const kernel = constantInts(cx, node.inputs[2]) ?? refuse(cx, "its block_shape is known only at run time");
+  const columns = cx.shape(x)?.[1];
+  if (typeof columns !== "number") return refuse(cx, "needs the number of channels declared");
+  return [b.reshapeLike(patches(cx, dy!, columns / sizeOf(kernel), readWindow(cx, kernel, x)), x)];
 };
 
 /** Whether a Resize repeats each entry a whole number of times: the form that `spread` emits. */

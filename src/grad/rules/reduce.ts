@@ -1,5 +1,5 @@
 import { getInt, int } from "../../ir/attributes.ts";
-import { sizeOf } from "../../tensor/index.ts";
+import { sizeOf, tensor } from "../../tensor/index.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
 import { asFloat, cast, constantInts, floatType, has, num } from "../context.ts";
 
@@ -66,16 +66,36 @@ const extreme = pointwise((cx, { x, y, dy }) => {
 export const ReduceMax = extreme;
 export const ReduceMin = extreme;
 
-// y = Π x         dx = dy·y/x, and where x = 0 the product of the others (0 if another is 0 too)
+// y = Π x         dx = dy·Π of the others
 export const ReduceProd = pointwise((cx, { x, dy }) => {
+  const others = productOfOthers(cx, x);
+  if (others !== null) return cx.b.mul(dy, others);
+  // y/x, and where x = 0 the product of the others (0 if another is 0 too); exact to first order only where x = 0.
   const { b } = cx;
   const zero = b.op("Equal", [x, num(cx, 0)]);
   const zeros = again(cx, "ReduceSum", asFloat(cx, zero));
   const nonzero = b.op("Where", [zero, num(cx, 1), x]);
-  const others = b.div(again(cx, "ReduceProd", nonzero), nonzero);
+  const quotient = b.div(again(cx, "ReduceProd", nonzero), nonzero);
   const alone = asFloat(cx, b.op("Equal", [zeros, asFloat(cx, zero)]));
-  return b.mul(b.mul(dy, others), alone);
+  return b.mul(b.mul(dy, quotient), alone);
 });
+
+/** Longest axis whose products are formed one by one: n² work, but no division, so exact in every order. */
+const SHORT = 32;
+
+function productOfOthers(cx: GradientContext, x: string): string | null {
+  const { b } = cx;
+  const dims = cx.shape(x);
+  const axes = has(cx, 1) ? constantInts(cx, cx.node.inputs[1]) : dims?.length === 1 && !idle(cx) ? [0] : null;
+  if (dims === null || axes === null || axes.length !== 1) return null;
+  const axis = axes[0]! < 0 ? axes[0]! + dims.length : axes[0]!;
+  const n = dims[axis];
+  if (typeof n !== "number" || n < 1 || n > SHORT) return null;
+  const own = Uint8Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0));
+  const mask = b.constant(tensor("bool", [n, n, ...dims.slice(axis + 1).map(() => 1)], own));
+  const without = b.op("Where", [mask, num(cx, 1), b.unsqueeze(x, [axis])]);
+  return b.op("ReduceProd", [without, b.indices([axis + 1])], { keepdims: int(0) });
+}
 
 // y = Σ |x|       dx = dy·sign x
 export const ReduceL1 = pointwise((cx, { x, dy }) => cx.b.mul(dy, cx.b.op("Sign", [x])));

@@ -1,5 +1,5 @@
 import { getInt, getInts, getString, int } from "../../ir/attributes.ts";
-import { int64 } from "../../tensor/index.ts";
+import { int64, isFloat } from "../../tensor/index.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
 import { cast, constantInts, has, rankOf, refuse, scatterBack, upTo, zerosLike } from "../context.ts";
 
@@ -158,6 +158,7 @@ export const DepthToSpace: GradientRule = (cx, [dy]) => {
 // y = x in another float type      dx = dy in the type of x
 export const Cast: GradientRule = (cx, [dy]) => {
   const dtype = cx.dtype(cx.node.inputs[0]!);
+  if (dtype !== null && !isFloat(dtype)) return [dy!]; // quantized integers: their gradient is a float already
   return [dtype === null ? cx.b.op("CastLike", [dy!, cx.node.inputs[0]!]) : cast(cx, dy!, dtype)];
 };
 export const CastLike = Cast;
