@@ -98,3 +98,18 @@ test("docs/dependencies.md gives the reason of every dependency, and of no other
     [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)].sort(),
   );
 });
+
+test("a package holds the build, the docs and nothing else", () => {
+  const answer = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    shell: process.platform === "win32",
+  });
+  const [packed] = JSON.parse(answer) as { files: { path: string }[] }[];
+  const paths = packed!.files.map((file) => file.path);
+  const legal = /^(dist\/[\w/-]+(\.js|\.d\.ts)|docs\/[\w-]+\.md|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+  expect(paths.filter((path) => !legal.test(path) || path.includes(".test."))).toEqual([]);
+  expect(paths).toEqual(
+    expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "docs/start.md"]),
+  );
+});
