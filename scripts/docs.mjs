@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { catalog, errorCodes, rules, zeroByNature } from "../dist/index.js";
-import { decompositions } from "../dist/rewrite/index.js";
+import { operatorLists } from "../dist/grad/index.js";
+import { catalog, errorCodes } from "../dist/index.js";
 import { commands } from "../dist/cli/commands/index.js";
 import { kernels } from "../dist/engine/reference/index.js";
 import { root } from "./prepare.mjs";
@@ -127,32 +127,28 @@ const errors = () =>
   );
 
 function ops() {
-  const decomposed = new Set(Object.keys(decompositions));
-  const names = [...new Set([...Object.keys(rules), ...zeroByNature, ...decomposed, ...Object.keys(kernels)])].sort();
-  const how = (op) =>
-    rules[op]
-      ? "has a rule"
-      : zeroByNature.has(op)
-        ? "zero by nature"
-        : decomposed.has(op)
-          ? "decomposed first"
-          : "no gradient";
-  const count = (kind) => names.filter((op) => how(op) === kind).length;
+  const { rule, estimated, zero, decomposed, refused } = operatorLists;
+  const rows = [
+    ...rule.map((op) => [op, estimated.includes(op) ? "has a rule (straight-through estimate)" : "has a rule"]),
+    ...decomposed.map((op) => [op, "decomposed first"]),
+    ...zero.map((op) => [op, "zero by nature"]),
+    ...Object.entries(refused).map(([op, why]) => [op, `refused: ${why}`]),
+  ].sort(([a], [b]) => (a < b ? -1 : 1));
   return page(
     "Operators",
     [
       "What is differentiated, by operator of the default ONNX domain, in the form of opset 18 and later (older models are raised",
-      "first). Any other operator still runs in ONNX Runtime; a gradient through it is refused with `GRAD_NO_RULE` and the path.",
+      "first). Every operator runs in ONNX Runtime; a gradient through a refused or unknown one gives `GRAD_NO_RULE` and the path.",
     ].join("\n"),
     [
-      `- **has a rule** (${count("has a rule")}): tested by dot products against the float64 interpreter`,
-      `- **decomposed first** (${count("decomposed first")}): rewritten into operators that have rules`,
-      `- **zero by nature** (${count("zero by nature")}): the derivative is zero wherever it exists, or the outputs are no floats`,
-      `- **no gradient** (${count("no gradient")}): refused when it lies between input and loss`,
+      `- **has a rule** (${rule.length}): tested by dot products against the float64 interpreter`,
+      `- **decomposed first** (${decomposed.length}): rewritten into operators that have rules`,
+      `- **zero by nature** (${zero.length}): the derivative is zero wherever it exists, or no floats go in or out`,
+      `- **refused** (${Object.keys(refused).length}): with the reason; attacks that need no gradient still work`,
     ].join("\n"),
     table(
       ["operator", "gradient", "float64 interpreter"],
-      names.map((op) => [op, how(op), kernels[op] ? "yes" : ""]),
+      rows.map(([op, how]) => [op, how, kernels[op] ? "yes" : ""]),
     ),
   );
 }

@@ -121,9 +121,12 @@ export {
   type Node,
 } from "./ir/index.ts";
 export { attachLoss, foldNormalization, prune, stripOutput, symbolicBatch, tapFeatures } from "./rewrite/index.ts";
-export { checkGradient, grad, rules, zeroByNature, type Gradient, type GradientRule } from "./grad/index.ts";
+export { checkGradient, grad, operatorLists, type Gradient, type GradientRule } from "./grad/index.ts";
 export { ortEngine, referenceEngine, type Engine, type Session } from "./engine/index.ts";
 export { float32, int64, sizeOf, tensor, type DType, type Tensor } from "./tensor/index.ts";
+
+// Differential privacy: what a training or a service spends, and the noise that a budget needs.
+export { account, calibrate, guaranteedEpsilon, type Account, type DpEvent } from "./privacy/index.ts";
 
 // Numbers: randomness that is reproducible, intervals that are honest.
 export { seeded, type Rng } from "./random/index.ts";

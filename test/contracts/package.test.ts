@@ -107,7 +107,7 @@ test("a package holds the build, the docs and nothing else", () => {
   });
   const [packed] = JSON.parse(answer) as { files: { path: string }[] }[];
   const paths = packed!.files.map((file) => file.path);
-  const legal = /^(dist\/[\w/-]+(\.js|\.d\.ts)|docs\/[\w-]+\.md|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+  const legal = /^(dist\/[\w/-]+(\.js|\.d\.ts)|docs\/[\w-]+\.(md|png)|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
   expect(paths.filter((path) => !legal.test(path) || path.includes(".test."))).toEqual([]);
   expect(paths).toEqual(
     expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "docs/start.md"]),
