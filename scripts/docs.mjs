@@ -138,13 +138,13 @@ function ops() {
     "Operators",
     [
       "What is differentiated, by operator of the default ONNX domain, in the form of opset 18 and later (older models are raised",
-      "first). Every operator runs in ONNX Runtime; a gradient through a refused or unknown one gives `GRAD_NO_RULE` and the path.",
+      "first). A gradient through a refused or unknown one gives `GRAD_NO_RULE` and the path; attacks that need none still work.",
     ].join("\n"),
     [
       `- **has a rule** (${rule.length}): tested by dot products against the float64 interpreter`,
       `- **decomposed first** (${decomposed.length}): rewritten into operators that have rules`,
       `- **zero by nature** (${zero.length}): the derivative is zero wherever it exists, or no floats go in or out`,
-      `- **refused** (${Object.keys(refused).length}): with the reason; attacks that need no gradient still work`,
+      `- **refused** (${Object.keys(refused).length}): with the reason`,
     ].join("\n"),
     table(
       ["operator", "gradient", "float64 interpreter"],
