@@ -32,6 +32,8 @@ export interface GradientCheck {
   readonly relativeError: number;
   /** The largest sum of absolute terms: 0 says that nothing flows at all. */
   readonly magnitude: number;
+  /** Nodes whose gradient is an estimate (quantizers): differences of a step function say nothing about these. */
+  readonly estimated: readonly { readonly op: string; readonly node: string }[];
 }
 
 /**
@@ -88,7 +90,7 @@ export async function checkGradient(model: Model, options: CheckGradientOptions)
     await forward.close();
     await backward.close();
   }
-  return { relativeError, magnitude };
+  return { relativeError, magnitude, estimated: gradient.estimated };
 }
 
 const total = (terms: readonly number[]): number => terms.reduce((a, b) => a + b, 0);

@@ -50,6 +50,10 @@ describe.skipIf(!sharedData)("gradients of third-party models", () => {
         if (feeds === null || wrt.length === 0 || of.length === 0) continue;
         // A short step: ReLU networks are kinked all over.
         const check = await checkGradient(model, { engine, feeds, of, wrt, rng: seeded(2), step: 1e-6 });
+        if (check.estimated.length > 0) {
+          codes.set("estimated", (codes.get("estimated") ?? 0) + 1);
+          continue;
+        }
         checked++;
         if (!(check.relativeError <= 1e-5)) wrong.push(`${path}: ${check.relativeError}`);
       } catch (error) {

@@ -68,7 +68,7 @@ function readEquation(cx: GradientContext): Terms {
   const written = terms.map((term, i) => {
     const dims = cx.shape(node.inputs[i]!);
     const start = term.indexOf("...");
-    const labels = [...shared.slice(widest - hidden[i]!)].map((label, k) => {
+    const labels = Array.from(shared.slice(widest - hidden[i]!), (label, k) => {
       // An axis of size 1 is repeated: in this term it is an axis of its own, which is summed alone.
       if (dims?.[start + k] !== 1) return label;
       return free.shift() ?? refuse(cx, "more axes than there are letters");
