@@ -21,12 +21,13 @@ const HIDDEN = "***";
 const onlyNames = /^([A-Za-z]{1,20} )?\$ENV:[A-Za-z_][A-Za-z0-9_]*$/;
 const secretName = /key|token|secret|passw|auth|credential|session|cookie/i;
 
+/** Everything below a name that sounds like a credential is hidden, but for the placeholders of the inputs. */
 function hideValues(value: unknown, name: string): unknown {
-  if (Array.isArray(value)) return value.map((v: unknown) => hideValues(v, name));
-  if (typeof value === "object" && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, hideValues(v, k)]));
-  const template = typeof value === "string" && /^\$(inputs?|shape)$/.test(value);
-  return secretName.test(name) && !template && value !== null ? HIDDEN : value;
+  if (typeof value === "string" && /^\$(inputs?|shape)$/.test(value)) return value;
+  if (secretName.test(name) && value !== null) return HIDDEN;
+  if (Array.isArray(value)) return value.map((v: unknown) => hideValues(v, ""));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, hideValues(v, k)]));
 }
 
 function publicHttp(http: Readonly<Record<string, unknown>>): Record<string, unknown> {

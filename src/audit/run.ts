@@ -54,6 +54,8 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
   const skipped: RunRecord["skipped"][number][] = [];
   const failed: RunRecord["failed"][number][] = [];
   const warnings: string[] = [];
+  // A wrong probe or option of the last subject is said before the first subject's hours of work.
+  for (const { id } of plan.subjects) chosenProbes(plan, id, settings.probes);
   await store.prepare();
   for (const planned of plan.subjects) {
     throwIfCancelled(signal);
@@ -116,11 +118,13 @@ function chosenProbes(
           `no probe has the id ${p.probe}; expected one of ${probes.map((k) => k.id).join(", ")}`,
         );
       }
-      // The plan's `samples` is for whatever has an option of that name; an explicit option of the probe wins.
+      // The subject's `samples` are the rows that evasion attacks; an explicit option of the probe wins.
       const samples = plan.subjects.find((s) => s.id === subject)?.samples;
       const given = {
         ...(plan.quick ? (probe.quick as Record<string, unknown>) : {}),
-        ...(samples !== undefined && Object.hasOwn(probe.options, "samples") ? { samples } : {}),
+        ...(samples !== undefined && probe.risk === "evasion" && Object.hasOwn(probe.options, "samples")
+          ? { samples }
+          : {}),
         ...p.options,
       };
       return { probe, options: resolveOptions<Record<string, unknown>>(probe.options, given, `the probe ${probe.id}`) };

@@ -36,6 +36,7 @@ export interface PlanSubject {
   readonly triggered?: { readonly data: string; readonly target: number };
   readonly arch?: string;
   readonly risks?: readonly Risk[];
+  /** Test rows that evasion attacks. */
   readonly samples?: number;
 }
 
