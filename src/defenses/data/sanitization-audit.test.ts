@@ -55,6 +55,23 @@ describe("sanitization audit", () => {
     expect(origin.degrees).toBe(1);
   });
 
+  test("a class that loses a third of its rows is uneven, one that loses a tenth is not", () => {
+    // No group is hit more than another: every row of class yes has the same chance.
+    const verdictAt = (every: number) =>
+      auditSanitization(
+        removal(
+          3000,
+          (i) => i % 20 < 2,
+          (i) => i % 2 === 1 && Math.floor(i / 2) % every === 0,
+        ),
+        seeded(1),
+      );
+    const third = verdictAt(3);
+    expect(third.verdict).toBe("uneven");
+    expect(third.why).toContain("class yes loses 33 % of its 1500 rows");
+    expect(verdictAt(11).why).not.toContain("loses");
+  });
+
   test("random removal: even over seeds, and never called uneven", () => {
     let even = 0;
     for (let seed = 0; seed < 40; seed++) {

@@ -23,6 +23,11 @@ export const EVEN: readonly [number, number] = [0.8, 1.25];
 export const TOO_WIDE: readonly [number, number] = [0.5, 2];
 /** A class or group whose accuracy falls by clearly more than this is hurt, however evenly rows were removed. */
 export const ACCURACY_LOSS = 0.02;
+/**
+ * A class or group that surely loses more than this share of its rows is lost, whatever the reason: planted rows are a
+ * minority of any class, and nothing that comes after (weights, retraining) brings rows back.
+ */
+export const MOST_LOST = 0.2;
 
 /** Which test rows models get right (share of seeds, 0 to 1): trained on the original, the sanitized and the randomly thinned data. */
 export interface Retrained {
@@ -201,6 +206,14 @@ function overall(groups: readonly SanitizationGroup[], gone: number): { verdict:
   const hurt = groups.filter((g) => g.accuracyChange !== null && g.accuracyChange.high < -ACCURACY_LOSS);
   if (hurt.length > 0)
     return { verdict: "uneven", why: `after retraining, accuracy clearly falls for ${hurt.map(name).join(", ")}` };
+  const gutted = groups.filter((g) => g.rate.low > MOST_LOST);
+  if (gutted.length > 0) {
+    const each = gutted.map((g) => `${name(g)} loses ${Math.round(100 * g.rate.value)} % of its ${g.rows} rows`);
+    return {
+      verdict: "uneven",
+      why: `${each.join(", ")}: too many to be planted, so look at them before they are removed`,
+    };
+  }
   const declared = groups.filter((g) => g.column !== "class");
   const uneven = declared.filter((g) => g.verdict === "uneven");
   if (uneven.length > 0)
