@@ -131,7 +131,7 @@ export { account, calibrate, guaranteedEpsilon, type Account, type DpEvent } fro
 // Numbers: randomness that is reproducible, intervals that are honest.
 export { seeded, type Rng } from "./random/index.ts";
 export { auc, bootstrap, clopperPearson, differenceInterval, roc, tprAtFpr, wilson } from "./stats/index.ts";
-export { runContext, type RunContextOptions } from "./run-context.ts";
+export { runContext, type RunContextOptions } from "./context.ts";
 export type { RunContext } from "./context.ts";
 export { defaultsOf, resolveOptions } from "./options.ts";
 export { errorCodes, isCancelled, MarauderError, type ErrorCode } from "./errors.ts";
