@@ -3,3 +3,4 @@ export { broadcasting, rules, zeroByNature } from "./rules/index.ts";
 export type { GradientContext, GradientRule } from "./context.ts";
 export * from "./check-gradient.ts";
 export { operatorLists, type OperatorLists } from "./operator-lists.ts";
+export { hvp, type HessianProduct, type HvpOptions } from "./hvp.ts";

@@ -2,6 +2,7 @@ import type { Model, ValueInfo } from "../ir/graph.ts";
 import { inferTypes } from "../ir/infer.ts";
 import { raiseOpset } from "../ir/raise.ts";
 import { decompose, type Decomposed } from "../rewrite/decompose/index.ts";
+import { inlineFunctions } from "../rewrite/inline-functions.ts";
 import { ancestors, dependents } from "../rewrite/uses.ts";
 
 export interface Prepared extends Omit<Decomposed, "model"> {
@@ -17,7 +18,7 @@ export function prepare(
   model: Model,
   path?: { readonly of: readonly string[]; readonly wrt: readonly string[] },
 ): Prepared {
-  const typed = inferTypes(raiseOpset(model));
+  const typed = inferTypes(raiseOpset(inlineFunctions(model)));
   const after = path === undefined ? null : dependents(typed.graph, path.wrt);
   const before = path === undefined ? null : ancestors(typed.graph, path.of);
   const on = (names: readonly string[]): boolean =>

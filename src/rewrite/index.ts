@@ -1,5 +1,6 @@
 export { attachLoss, type LossKind, type LossNames, type LossRequest } from "./attach-loss.ts";
 export { foldNormalization, type Normalization } from "./fold-normalization.ts";
+export { inlineFunctions } from "./inline-functions.ts";
 export { lowerLinear } from "./lower-linear.ts";
 export { prune } from "./prune.ts";
 export { sigmoidToTwo } from "./sigmoid-to-two.ts";
