@@ -105,7 +105,10 @@ function cli() {
     ["0", "clean"],
     ["1", "findings at or above `--fail-on`, or an uneven sanitization"],
     ["2", "bad usage or a bad plan"],
-    ["3", "could not run"],
+    [
+      "3",
+      "could not run; with `--fail-on`, also when no finding reached it but a check could not run; an audit that could measure nothing",
+    ],
     ["130", "stopped by the user; the same command goes on from what is done"],
   ];
   return page(

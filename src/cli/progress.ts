@@ -23,7 +23,7 @@ export function startProgress(stream: NodeJS.WriteStream = process.stderr, quiet
   const clear = (): void => void (live && stream.write("\r\u001b[2K"));
   const seconds = (): string => `${((performance.now() - started) / 1000).toFixed(1)} s`;
   const draw = (text: string): void => {
-    if (live) stream.write(`\r\u001b[2K${text.slice(0, (stream.columns ?? 100) - 1)}`);
+    if (live) stream.write(`\r\u001b[2K${text.slice(0, (stream.columns || 100) - 1)}`);
     else stream.write(text + "\n");
   };
   const end = (word = "done"): void => {
