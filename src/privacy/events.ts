@@ -26,7 +26,9 @@ export type DpEvent =
   | { readonly kind: "discrete-laplace"; readonly decay: number; readonly sensitivity: number }
   /** Each of `buckets` answers: with probability `noise` a uniform one, else the true one. Defined when records are replaced. */
   | { readonly kind: "randomized-response"; readonly noise: number; readonly buckets: number }
-  /** The exponential mechanism or permute-and-flip, `epsilon`-DP for a change of one contribution. */
+  /** Any mechanism that is `epsilon`-DP for a change of one contribution, and of which no more is known. */
+  | { readonly kind: "pure"; readonly epsilon: number }
+  /** The exponential mechanism, `epsilon`-DP for a change of one contribution. (Permute-and-flip is only pure: its losses range wider.) */
   | { readonly kind: "exponential-mechanism"; readonly epsilon: number }
   /** Each record takes part independently with probability `rate`. */
   | { readonly kind: "poisson-sampled"; readonly rate: number; readonly event: DpEvent }
@@ -70,6 +72,7 @@ export const discreteLaplace = (decay: number, sensitivity = 1): DpEvent =>
   checked({ kind: "discrete-laplace", decay, sensitivity });
 export const randomizedResponse = (noise: number, buckets: number): DpEvent =>
   checked({ kind: "randomized-response", noise, buckets });
+export const pure = (epsilon: number): DpEvent => checked({ kind: "pure", epsilon });
 export const exponentialMechanism = (epsilon: number): DpEvent => checked({ kind: "exponential-mechanism", epsilon });
 export const poissonSampled = (rate: number, event: DpEvent): DpEvent =>
   checked({ kind: "poisson-sampled", rate, event });
@@ -94,6 +97,7 @@ const fields: Readonly<Record<EventKind, Readonly<Record<string, Field>>>> = {
   "discrete-gaussian": { sigma: "non-negative", sensitivity: "positive", dimension: "count" },
   "discrete-laplace": { decay: "positive", sensitivity: "count" },
   "randomized-response": { noise: "rate", buckets: "count" },
+  pure: { epsilon: "non-negative" },
   "exponential-mechanism": { epsilon: "non-negative" },
   "poisson-sampled": { rate: "rate", event: "event" },
   "truncated-poisson-sampled": { rate: "rate", cap: "count", records: "count", event: "event" },

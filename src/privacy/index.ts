@@ -8,3 +8,7 @@ export * from "./shuffle.ts";
 export * from "./tuning.ts";
 export * from "./calibrate.ts";
 export * from "./account.ts";
+export * as mechanisms from "./mechanisms/index.ts";
+export * from "./filter.ts";
+export * from "./ledger.ts";
+export { openLedgerFile } from "./ledger-file.ts";

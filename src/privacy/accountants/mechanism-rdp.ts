@@ -44,6 +44,10 @@ export function randomizedResponseRdp(noise: number, buckets: number, alpha: num
   return Math.max(0, logAdd(swap, rest) / (alpha - 1));
 }
 
+/** Any epsilon-DP mechanism: randomized response on two answers is the worst (Kairouz, Oh and Viswanath 2015). */
+export const pureRdp = (epsilon: number, alpha: number): number =>
+  epsilon === 0 ? 0 : Math.min(epsilon, randomizedResponseRdp(2 / (1 + Math.exp(epsilon)), 2, alpha));
+
 /**
  * The exponential mechanism, of bounded range epsilon: Dong, Durfee and Rogers 2020, "Optimal differential privacy
  * composition for exponential mechanisms", lemma 3.2 gives its worst pair of Bernoulli variables, whose offset t is

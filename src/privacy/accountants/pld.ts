@@ -58,7 +58,7 @@ function whyNot(event: DpEvent, adjacency: Adjacency): string | null {
         event.event,
         adjacency === "replace-one"
           ? ["gaussian"]
-          : ["gaussian", "laplace", "discrete-gaussian", "discrete-laplace", "exponential-mechanism"],
+          : ["gaussian", "laplace", "discrete-gaussian", "discrete-laplace", "exponential-mechanism", "pure"],
         `Poisson sampling under ${adjacency}`,
         adjacency,
       );
@@ -93,6 +93,7 @@ function pairOf(event: DpEvent, distance: 1 | 2): pairs.LossPair | null {
       const low = event.noise / event.buckets;
       return low === 0 ? null : pairs.responsePair(1 - event.noise + low, low);
     }
+    case "pure":
     case "exponential-mechanism": {
       const odds = Math.exp(distance * event.epsilon);
       return odds === Infinity ? null : pairs.responsePair(odds / (1 + odds), 1 / (1 + odds));

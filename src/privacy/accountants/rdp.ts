@@ -94,6 +94,8 @@ function leafRdp(event: DpEvent, adjacency: Adjacency): (alpha: number) => numbe
       return (a) => mechanism.discreteLaplaceRdp(event.decay, distance * event.sensitivity, a);
     case "randomized-response":
       return (a) => mechanism.randomizedResponseRdp(event.noise, event.buckets, a);
+    case "pure":
+      return (a) => mechanism.pureRdp(distance * event.epsilon, a);
     case "exponential-mechanism":
       return (a) => mechanism.exponentialMechanismRdp(distance * event.epsilon, a);
     case "tree-aggregation":

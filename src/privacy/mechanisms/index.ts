@@ -1,0 +1,5 @@
+export * from "./additive.ts";
+export * from "./exact.ts";
+export * from "./pool.ts";
+export * from "./selection.ts";
+export * from "./source.ts";
