@@ -12,3 +12,5 @@ export * from "./checkpoint-folder.ts";
 export * from "./losses.ts";
 export * from "./schedules.ts";
 export * from "./trainable-of.ts";
+export * from "./clipped.ts";
+export { batchAxes, knownOf } from "./batch-axis.ts";

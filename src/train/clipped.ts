@@ -1,0 +1,146 @@
+import type { Engine } from "../engine/engine.ts";
+import { MarauderError } from "../errors.ts";
+import type { Tensor } from "../tensor/index.ts";
+import { tensor } from "../tensor/index.ts";
+import type { Trainable } from "./architectures.ts";
+import { losses } from "./losses.ts";
+import { layoutOf, type Layout } from "./parameters.ts";
+import { perExample } from "./per-example.ts";
+import type { Frozen } from "./programs.ts";
+import { attachLoss, inputOf, names, type Program } from "./step.ts";
+import type { LossId } from "./trainer.ts";
+
+const CLIP = "train.clip";
+
+export interface ClippedGradient {
+  /** Sum over examples of min(1, clip / |g_n|) g_n, in the order of the layout. Nothing is divided, no noise is added. */
+  readonly sum: Float32Array;
+  /** |g_n| before clipping; not finite where the gradient is not, and such an example adds nothing. */
+  readonly norms: Float32Array;
+  readonly losses: Float32Array;
+}
+
+/** Clipped gradients of a model, compiled once. The caller adds noise once to the sum over a logical batch. */
+export interface ClippedGradients {
+  readonly layout: Layout;
+  /** Features [N, ...], targets as the loss takes them. An empty batch gives a zero sum. */
+  run(
+    parameters: Float32Array,
+    frozen: Frozen,
+    features: Tensor,
+    targets: Tensor,
+    clip: number,
+  ): Promise<ClippedGradient>;
+  close(): Promise<void>;
+}
+
+/** Inputs: input, parameters, frozen constants, targets, clip [1]. Outputs: sum [P], norms [N], losses [N]. */
+export function clippedProgram(
+  trainable: Trainable,
+  layout: Layout,
+  loss: LossId,
+): Program<"sum" | "norms" | "losses"> {
+  const { model, rows } = attachLoss(trainable, layout, losses[loss]);
+  const made = perExample(model, rows, [inputOf(trainable), names.targets], layout);
+  const { b } = made;
+  const clip = b.input(CLIP, "float32", [1]);
+  const norms = b.op("Sqrt", [made.squaredNorms]);
+  const c = b.op("Min", [b.scalar(1), b.div(clip, b.op("Max", [norms, b.scalar(1e-30)]))]);
+  const sum = made.weightedSum(b.reshape(c, [-1]));
+  const outputs = {
+    sum: b.output(sum, "float32", [layout.size]),
+    norms: b.output(norms, "float32", [null]),
+    losses: b.output(rows, "float32", [null]),
+  };
+  return { model: { ...made.model, graph: b.build() }, outputs };
+}
+
+/** Throws MODEL_UNSUPPORTED, naming the node, where examples cannot be bounded one by one. */
+export async function openClipped(
+  engine: Engine,
+  trainable: Trainable,
+  options: { readonly loss?: LossId; readonly threads?: number } = {},
+): Promise<ClippedGradients> {
+  const layout = layoutOf(trainable.model, trainable.parameters);
+  const { model, outputs } = clippedProgram(trainable, layout, options.loss ?? "cross-entropy");
+  const session = await engine.load(model, options.threads === undefined ? {} : { threads: options.threads });
+  const input = inputOf(trainable);
+
+  const once = async (
+    parameters: Float32Array,
+    frozen: Frozen,
+    features: Tensor,
+    targets: Tensor,
+    clip: number,
+  ): Promise<ClippedGradient> => {
+    const out = await session.run({
+      ...frozen,
+      [input]: features,
+      [names.targets]: targets,
+      [names.parameters]: tensor("float32", [parameters.length], parameters),
+      [CLIP]: tensor("float32", [1], Float32Array.of(clip)),
+    });
+    const data = (name: keyof typeof outputs): Float32Array => out[outputs[name]]!.data as Float32Array;
+    return { sum: data("sum"), norms: data("norms"), losses: data("losses") };
+  };
+  return {
+    layout,
+    async run(parameters, frozen, features, targets, clip) {
+      if (!(clip > 0 && clip < Infinity)) {
+        throw new MarauderError("OPTION_RANGE", `the clipping norm must be a finite number above 0, got ${clip}`);
+      }
+      const n = features.dims[0] ?? 0;
+      const none = (): ClippedGradient => ({
+        sum: new Float32Array(layout.size),
+        norms: new Float32Array(n),
+        losses: new Float32Array(n),
+      });
+      if (n === 0) return none();
+      const made = await once(parameters, frozen, features, targets, clip);
+      const good = Array.from({ length: n }, (_, i) => i).filter((i) => Number.isFinite(made.norms[i]));
+      if (good.length === n) return made;
+      // A weight of 0 does not silence a NaN: such examples are taken out, and the others run again.
+      if (good.length === 0) return { ...made, sum: none().sum };
+      const { sum } = await once(parameters, frozen, rowsOf(features, good), rowsOf(targets, good), clip);
+      return { ...made, sum };
+    },
+    close: () => session.close(),
+  };
+}
+
+function rowsOf(value: Tensor, rows: readonly number[]): Tensor {
+  const width = value.data.length / value.dims[0]!;
+  const data = value.data as Float32Array;
+  const out = new (data.constructor as new (length: number) => Float32Array)(rows.length * width);
+  rows.forEach((row, k) => out.set(data.subarray(row * width, (row + 1) * width), k * width));
+  return tensor(value.dtype, [rows.length, ...value.dims.slice(1)], out as never);
+}
+
+/**
+ * The twin of the static check, by measurement: exchanges each example of a batch in turn and compares the losses and
+ * norms of all others bit for bit. Returns the pairs [changed, moved]; empty where no example saw another.
+ */
+export async function probeMixing(
+  clipped: ClippedGradients,
+  parameters: Float32Array,
+  frozen: Frozen,
+  features: Tensor<"float32">,
+  targets: Tensor,
+): Promise<[changed: number, moved: number][]> {
+  const n = features.dims[0]!;
+  const width = features.data.length / n;
+  const run = (x: Tensor): Promise<ClippedGradient> => clipped.run(parameters, frozen, x, targets, 1);
+  const before = await run(features);
+  const found: [number, number][] = [];
+  for (let j = 0; j < n; j++) {
+    const data = features.data.slice();
+    for (let i = j * width; i < (j + 1) * width; i++) data[i] = 3 * data[i]! + 1;
+    const after = await run(tensor("float32", features.dims, data));
+    for (let i = 0; i < n; i++) {
+      if (i !== j && !(Object.is(before.losses[i], after.losses[i]) && Object.is(before.norms[i], after.norms[i]))) {
+        found.push([j, i]);
+      }
+    }
+  }
+  return found;
+}
