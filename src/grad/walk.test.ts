@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { referenceEngine } from "../engine/index.ts";
-import { GraphBuilder, int, tensorInfo } from "../ir/index.ts";
+import { GraphBuilder, int, ints, tensorInfo } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
 import { float32, int64, type Tensor } from "../tensor/index.ts";
 import { grad } from "./walk.ts";
@@ -114,6 +114,15 @@ describe("grad", () => {
       const dx = await run(g.model, { x: float32([1, 1, 4, 4]) }, g.gradients.get("x")!);
       expect(dx.reduce((a, v) => a + v, 0)).toBeCloseTo(strides === 2 ? 4 : 9, 12);
     }
+  });
+
+  test("a window of nothing but -∞ passes no gradient on, and no NaN", async () => {
+    const model = modelOf((b) => [
+      b.op("MaxPool", [b.input("x", "float32", [1, 1, 2, 4])], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) }),
+    ]);
+    const g = grad(model, { of: model.graph.outputs[0]!.name, wrt: ["x"] });
+    const x = float32([1, 1, 2, 4], [-Infinity, -Infinity, 1, 2, -Infinity, -Infinity, 3, -Infinity]);
+    expect(await run(g.model, { x }, g.gradients.get("x")!)).toEqual([0, 0, 0, 0, 0, 0, 1, 0]);
   });
 
   test("an operator without a rule matters only on the path, and the message tells the path", () => {

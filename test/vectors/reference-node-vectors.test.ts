@@ -1,6 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { referenceEngine } from "../../src/engine/index.ts";
+import { isControl } from "../../src/engine/reference/control.ts";
 import { kernels } from "../../src/engine/reference/index.ts";
 import { decodeModel, OLDEST_OPSET, raiseOpset } from "../../src/ir/index.ts";
 import { TensorProtoSchema } from "../../src/ir/proto/onnx_pb.ts";
@@ -36,6 +37,9 @@ function readVectors(): Map<string, Vector> {
   return all;
 }
 
+/** Scan had another form in opset 8, with sequence lengths: raising the opset refuses it. */
+const scan8 = /^test_scan_sum$/;
+
 const tensorOf = (bytes: Uint8Array): Tensor => decodeTensor(fromBinary(TensorProtoSchema, bytes), null);
 
 /** Relative error allowed: the expected values were computed in the declared type. */
@@ -47,8 +51,8 @@ describe.skipIf(!sharedData)("reference engine on the ONNX node vectors", () => 
   const supported = [...vectors].flatMap(([name, vector]) => {
     if (vector.model === undefined) return [];
     const model = decodeModel(vector.model);
-    const single = model.graph.nodes.every((n) => n.domain === "" && kernels[n.op] !== undefined);
-    if (!single || (model.opsets[""] ?? 0) < OLDEST_OPSET) return [];
+    const single = model.graph.nodes.every((n) => n.domain === "" && (kernels[n.op] !== undefined || isControl(n)));
+    if (!single || (model.opsets[""] ?? 0) < OLDEST_OPSET || scan8.test(name)) return [];
     return [{ name, vector, model: raiseOpset(model) }];
   });
 
@@ -64,7 +68,7 @@ describe.skipIf(!sharedData)("reference engine on the ONNX node vectors", () => 
       `node vectors: ${vectors.size} in all, ${supported.length} of the ${ops.size} operators that the reference knows: ` +
         `${checked.length} checked, ${refusals.length} refused, ${disputes.length} disputed`,
     );
-    expect(checked.length).toBeGreaterThan(750);
+    expect(checked.length).toBeGreaterThan(980);
   });
 
   test.each(checked.map((s) => [s.name, s] as const))("%s", async (_, s) => {

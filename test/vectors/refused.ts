@@ -6,6 +6,7 @@ export const refused: readonly (readonly [RegExp, string])[] = [
   [/^test_batchnorm_.*training/, "inference only"],
   [/^test_training_dropout(_default)?(_mask)?$/, "inference only"],
   [/^test_identity_(opt|sequence)$/, "tensors only"],
+  [/^test_(if_(opt|seq)|loop13_seq|loop16_seq_none)$/, "tensors only"],
   [/^test_(quantize|dequantize)linear_(e4m3fn|e5m2|u?int4|float4)/, "no arithmetic on 8-bit floats and 4-bit integers"],
   [/^test_resize_.*antialias/, "antialias"],
   [/^test_resize_.*not_(larger|smaller)/, "keep_aspect_ratio_policy"],

@@ -55,9 +55,11 @@ export const MaxPool: GradientRule = (cx, [dy]) => {
   const x = node.inputs[0]!;
   const window = readWindow(cx, kernelOf(cx, undefined), x);
   if (getInt(node, "storage_order", 0) === 0 && tiles(cx, window, x)) {
-    const below = b.sub(x, spread(cx, node.outputs[0]!, window.kernel));
+    // A window of nothing but -∞ has no maximum that anything flows to; without the bounds it would make NaN.
+    const top = b.op("Clip", [node.outputs[0]!, num(cx, -STEEP)]);
+    const below = b.sub(x, spread(cx, top, window.kernel));
     const hits = b.op("HardSigmoid", [below], { alpha: float(STEEP), beta: float(1) });
-    const share = b.div(dy!, windowSum(cx, hits, window.kernel));
+    const share = b.div(dy!, b.op("Clip", [windowSum(cx, hits, window.kernel), num(cx, 0.5)]));
     return [b.mul(hits, spread(cx, share, window.kernel))];
   }
   const { storage_order: _, ...attributes } = node.attributes;
