@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { addTableFlags, list, type TableFlags } from "./table-flags.ts";
 import type { PlanSubject } from "../contract/index.ts";
 import { readHttpFile } from "./http-file.ts";
 import { parseNumber } from "../options.ts";
@@ -29,8 +30,6 @@ export function targetClassValue(text: string): number | "least-likely" {
   return text === "least-likely" ? text : seedValue(text);
 }
 
-export const list = (text: string): string[] => text.split(",").map((part) => part.trim());
-
 export function numberList(text: string): number[] {
   return list(text).map(numberValue);
 }
@@ -58,14 +57,8 @@ export function optionPair(text: string, before: Record<string, string> = {}): R
 
 /** The flags that say what a model's data look like. They are those of a plan's subject, one to one. */
 export function addDataFlags(command: Command): Command {
-  return command
-    .option("--data <path>", "data: .npz, .npy, idx(.gz), .csv, .parquet, .jsonl, or a folder of images")
-    .option("--labels <path>", "labels in a file of their own (.npy, idx)")
-    .option("--label <column>", "column or array that holds the labels")
-    .option("--groups <columns>", "columns that name groups of people or things, separated by commas", list)
-    .option("--row-id <column>", "column that identifies rows")
-    .option("--ignore <columns>", "columns that the model does not see, separated by commas", list)
-    .addOption(new Option("--missing <what>", "what to do with missing cells").choices(["refuse", "drop", "impute"]))
+  command.option("--data <path>", "data: .npz, .npy, idx(.gz), .csv, .parquet, .jsonl, or a folder of images");
+  return addTableFlags(command)
     .option("--class-names <names>", "names of the classes in order, separated by commas", list)
     .addOption(
       new Option("--bounds <low,high>", "legal range of the model's inputs, in its own units").argParser(boundsValue),
@@ -84,14 +77,8 @@ export function addDataFlags(command: Command): Command {
     .option("--transpose", "swap the last two axes of the examples");
 }
 
-export interface DataFlags {
+export interface DataFlags extends TableFlags {
   data?: string;
-  labels?: string;
-  label?: string;
-  groups?: string[];
-  rowId?: string;
-  ignore?: string[];
-  missing?: "refuse" | "drop" | "impute";
   classNames?: string[];
   bounds?: [number, number];
   mean?: number[];

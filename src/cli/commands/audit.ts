@@ -6,8 +6,9 @@ import type { Plan, Risk } from "../../contract/index.ts";
 import { MarauderError } from "../../errors.ts";
 import { readBytes } from "../../files.ts";
 import { failOnOption, finishAudit } from "../finish-audit.ts";
-import { addDataFlags, list, positiveInteger, seedValue, subjectFromFlags, type DataFlags } from "../flags.ts";
+import { addDataFlags, positiveInteger, seedValue, subjectFromFlags, type DataFlags } from "../flags.ts";
 import { listenWith, startProgress } from "../progress.ts";
+import { list } from "../table-flags.ts";
 
 interface AuditFlags extends DataFlags {
   only?: string[];

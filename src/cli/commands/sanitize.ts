@@ -9,17 +9,12 @@ import { checkWritable, writeAtomically } from "../../files.ts";
 import { seeded } from "../../random/index.ts";
 import { makeTrainer, type Arch } from "../../train/index.ts";
 import { exit } from "../exit.ts";
-import { list, optionPair, seedValue } from "../flags.ts";
+import { optionPair, seedValue } from "../flags.ts";
+import { addTableFlags, tableOptions, type TableFlags } from "../table-flags.ts";
 import { startProgress } from "../progress.ts";
 import { columns, percent, percentInterval, printable } from "../text.ts";
 
-interface SanitizeFlags {
-  labels?: string;
-  label?: string;
-  groups?: string[];
-  rowId?: string;
-  ignore?: string[];
-  missing?: "refuse" | "drop" | "impute";
+interface SanitizeFlags extends TableFlags {
   detector?: string;
   option?: Record<string, string>;
   arch?: Arch;
@@ -33,16 +28,11 @@ interface SanitizeFlags {
 
 /** marauder sanitize data --label ... --out clean.csv */
 export function addSanitize(main: Command, signal: AbortSignal): void {
-  main
+  const command = main
     .command("sanitize")
     .description("find suspicious training rows, remove or flag them, and say whom that hurt")
-    .argument("<data>", "training data: .csv, .parquet, .jsonl, .npz, idx(.gz)")
-    .option("--label <column>", "column or array that holds the labels")
-    .option("--labels <path>", "labels in a file of their own")
-    .option("--groups <columns>", "columns that name groups of people or things: the audit compares them", list)
-    .option("--row-id <column>", "column that identifies rows")
-    .option("--ignore <columns>", "columns that are no features", list)
-    .addOption(new Option("--missing <what>", "what to do with missing cells").choices(["refuse", "drop", "impute"]))
+    .argument("<data>", "training data: .csv, .parquet, .jsonl, .npz, idx(.gz)");
+  addTableFlags(command)
     .addOption(new Option("--detector <id>", "what looks for bad rows").choices(detectors.map((d) => d.id)))
     .option("--option <name=value>", "an option of the detector; may be repeated", optionPair)
     .addOption(new Option("--arch <arch>", "architecture to retrain with").choices(["logistic", "mlp", "cnn"]))
@@ -81,14 +71,7 @@ async function run(
   flags: SanitizeFlags,
   signal: AbortSignal,
 ): Promise<{ result: Sanitized; data: Dataset }> {
-  const options = {
-    ...(flags.labels !== undefined && { labels: flags.labels }),
-    ...(flags.label !== undefined && { label: flags.label }),
-    ...(flags.groups !== undefined && { groups: flags.groups }),
-    ...(flags.rowId !== undefined && { id: flags.rowId }),
-    ...(flags.ignore !== undefined && { ignore: flags.ignore }),
-    ...(flags.missing !== undefined && { missing: flags.missing }),
-  };
+  const options = tableOptions(flags);
   const data = asImages(await openDataset(path, options));
   if (data.labels === null) {
     const there = data.table === null ? "" : `; its columns are ${data.table.header.join(", ")}`;

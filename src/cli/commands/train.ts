@@ -8,18 +8,13 @@ import { saveModel } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import { wilson } from "../../stats/index.ts";
 import { checkpointFolder, makeTrainer, type Arch, type TrainOptions } from "../../train/index.ts";
-import { list, numberValue, positiveInteger, seedValue } from "../flags.ts";
+import { numberValue, positiveInteger, seedValue } from "../flags.ts";
+import { addTableFlags, tableOptions, type TableFlags } from "../table-flags.ts";
 import { startProgress } from "../progress.ts";
 import { percentInterval } from "../text.ts";
 
-interface TrainFlags {
+interface TrainFlags extends TableFlags {
   data: string;
-  labels?: string;
-  label?: string;
-  groups?: string[];
-  rowId?: string;
-  ignore?: string[];
-  missing?: "refuse" | "drop" | "impute";
   arch: Arch;
   epochs?: number;
   batch?: number;
@@ -36,16 +31,11 @@ interface TrainFlags {
 
 /** marauder train --data ... --arch mlp|cnn|logistic --out model.onnx */
 export function addTrain(main: Command, signal: AbortSignal): void {
-  main
+  const command = main
     .command("train")
     .description("train a classifier; the result is an ordinary ONNX file that takes raw inputs")
-    .requiredOption("--data <path>", "training data: .npz, idx(.gz), .csv, .parquet, .jsonl, or a folder of images")
-    .option("--labels <path>", "labels in a file of their own")
-    .option("--label <column>", "column or array that holds the labels")
-    .option("--groups <columns>", "columns that name groups of people or things (inputs too, unless ignored)", list)
-    .option("--row-id <column>", "column that identifies rows")
-    .option("--ignore <columns>", "columns that the model does not see", list)
-    .addOption(new Option("--missing <what>", "what to do with missing cells").choices(["refuse", "drop", "impute"]))
+    .requiredOption("--data <path>", "training data: .npz, idx(.gz), .csv, .parquet, .jsonl, or a folder of images");
+  addTableFlags(command)
     .addOption(new Option("--arch <arch>", "architecture").choices(["logistic", "mlp", "cnn"]).makeOptionMandatory())
     .option("--epochs <n>", "passes over the data", positiveInteger)
     .option("--batch <n>", "rows per step", positiveInteger)
@@ -117,12 +107,7 @@ async function trainModel(flags: TrainFlags, signal: AbortSignal) {
 
 async function open(path: string, flags: TrainFlags, more: OpenOptions = {}): Promise<Dataset> {
   const data = await openDataset(path, {
-    ...(flags.labels !== undefined && { labels: flags.labels }),
-    ...(flags.label !== undefined && { label: flags.label }),
-    ...(flags.groups !== undefined && { groups: flags.groups }),
-    ...(flags.rowId !== undefined && { id: flags.rowId }),
-    ...(flags.ignore !== undefined && { ignore: flags.ignore }),
-    ...(flags.missing !== undefined && { missing: flags.missing }),
+    ...tableOptions(flags),
     ...more,
   });
   return flags.arch === "cnn" ? asImages(data) : data;
