@@ -45,10 +45,16 @@ const size = 90;
 const x = new Float32Array(size * 3);
 seeded(1).fillNormal(x);
 const data: Dataset = {
-  ...{ name: "points", size, features: float32([size, 3], x), classNames: ["a", "b"], groups: {} },
+  name: "points",
+  size,
+  features: float32([size, 3], x),
+  classNames: ["a", "b"],
+  groups: {},
   labels: Int32Array.from({ length: size }, (_, i) => (x[3 * i]! > x[3 * i + 1]! ? 1 : 0)),
   rowIds: Array.from({ length: size }, (_, i) => String(i)),
-  ...{ storedAs: "float32", schema: null, table: null },
+  storedAs: "float32",
+  schema: null,
+  table: null,
 };
 const options: Partial<TrainOptions> = { arch: "mlp", hidden: [8], epochs: 6, batch: 20, ema: 0.9 };
 const context = (more: Partial<RunContext> = {}): RunContext => ({
@@ -137,7 +143,10 @@ describe("checkpoints", () => {
     const store = memory();
     const wild: Partial<TrainOptions> = {
       ...options,
-      ...{ hidden: [64, 64], optimizer: "sgd", learningRate: 100, epochs: 50 },
+      hidden: [64, 64],
+      optimizer: "sgd",
+      learningRate: 100,
+      epochs: 50,
     };
     const act = train(data, wild, context(), { checkpoint: { store, everySteps: 1 } });
     await expect(act).rejects.toMatchObject({ code: "TRAIN_DIVERGED" });

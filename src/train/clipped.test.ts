@@ -159,8 +159,14 @@ for (const [arch, shape] of [
 
 const sgd = updateRule(
   {
-    ...{ optimizer: "sgd", momentum: 0, nesterov: false, weightDecay: 0, decay: null, decayed: "all" },
-    ...{ clipNorm: null, ema: 0 },
+    optimizer: "sgd",
+    momentum: 0,
+    nesterov: false,
+    weightDecay: 0,
+    decay: null,
+    decayed: "all",
+    clipNorm: null,
+    ema: 0,
   },
   { slots: [], size: 0 },
 );
@@ -340,11 +346,11 @@ describe("what cannot be bounded", () => {
     const keep = [0, 2, 3, 4, 5];
     const rows = float32(
       [5, 4],
-      keep.flatMap((i) => [...x.slice(4 * i, 4 * i + 4)]),
+      keep.flatMap((i) => Array.from(x.slice(4 * i, 4 * i + 4))),
     );
     const rest = float32(
       [5, 3],
-      keep.flatMap((i) => [...targets.data.slice(3 * i, 3 * i + 3)]),
+      keep.flatMap((i) => Array.from(targets.data.slice(3 * i, 3 * i + 3))),
     );
     expect(got.norms[1]).toBeNaN();
     expect(got.sum).toEqual((await clipped.run(parameters, {}, rows, rest, 0.1)).sum);

@@ -17,8 +17,14 @@ const layout: Layout = {
   size: 3,
 };
 const base: UpdateOptions = {
-  ...{ optimizer: "sgd", momentum: 0.9, nesterov: false, weightDecay: 0.05, decay: null, decayed: "all" },
-  ...{ clipNorm: null, ema: 0 },
+  optimizer: "sgd",
+  momentum: 0.9,
+  nesterov: false,
+  weightDecay: 0.05,
+  decay: null,
+  decayed: "all",
+  clipNorm: null,
+  ema: 0,
 };
 const falling = (t: number): number => 0.1 / t;
 const STEPS = 20;

@@ -64,8 +64,14 @@ function lossOf(arch: Arch, t: Trainable, p: Float64Array, x: number[][], target
 }
 
 const plainSgd: UpdateOptions = {
-  ...{ optimizer: "sgd", momentum: 0.9, nesterov: false, weightDecay: 0, decay: null, decayed: "all" },
-  ...{ clipNorm: null, ema: 0 },
+  optimizer: "sgd",
+  momentum: 0.9,
+  nesterov: false,
+  weightDecay: 0,
+  decay: null,
+  decayed: "all",
+  clipNorm: null,
+  ema: 0,
 };
 
 describe.each<[Arch, number[]]>([

@@ -40,7 +40,11 @@ describe("resolveTrainOptions", () => {
 });
 
 const schedule = (id: ScheduleId, warmUp: number | null = null) => ({
-  ...{ schedule: id, learningRate: 2, warmUp, stepEvery: 0.25, stepFactor: 0.5 },
+  schedule: id,
+  learningRate: 2,
+  warmUp,
+  stepEvery: 0.25,
+  stepFactor: 0.5,
 });
 
 describe("learningRateAt", () => {

@@ -55,10 +55,16 @@ const size = 200;
 const x = new Float32Array(2 * size);
 seeded(4).fillNormal(x);
 const data: Dataset = {
-  ...{ name: "points", size, features: float32([size, 2], x), classNames: ["a", "b"], groups: {} },
+  name: "points",
+  size,
+  features: float32([size, 2], x),
+  classNames: ["a", "b"],
+  groups: {},
   labels: Int32Array.from({ length: size }, (_, i) => (x[2 * i]! + x[2 * i + 1]! > 0 ? 1 : 0)),
   rowIds: Array.from({ length: size }, (_, i) => String(i)),
-  ...{ storedAs: "float32", schema: null, table: null },
+  storedAs: "float32",
+  schema: null,
+  table: null,
 };
 
 describe("trainableOf", () => {
