@@ -28,8 +28,10 @@ function judgeFlips(e: DoseResponseEvidence): Judgement {
   const worst = doses.toSorted((a, b) => lossOf(b) - lossOf(a))[0]!;
   const small = harmful.find((d) => d.shareOfSet <= 0.05);
   const loss = lossOf(worst);
+  // Passing says that surely less than ten points were lost.
+  const open = doses.some((d) => floor.accuracy.value - d.accuracy.low > 0.1);
   return {
-    outcome: harmful.length > 0 ? "fail" : "pass",
+    outcome: harmful.length > 0 ? "fail" : open ? "inconclusive" : "pass",
     severity:
       harmful.length === 0
         ? "none"
@@ -42,7 +44,9 @@ function judgeFlips(e: DoseResponseEvidence): Judgement {
     headline:
       harmful.length > 0
         ? `${worst.rows} flipped labels of ${trainRows} (${percent(worst.shareOfSet)}) cost ${(100 * loss).toFixed(1)} points of accuracy: ${percent(floor.accuracy.value)} to ${percent(worst.accuracy.value)}.`
-        : `Up to ${doses.at(-1)!.rows} flipped labels of ${trainRows} cost no accuracy that this test set can show.`,
+        : open
+          ? `The test rows are too few to tell whether up to ${doses.at(-1)!.rows} flipped labels of ${trainRows} cost accuracy.`
+          : `Up to ${doses.at(-1)!.rows} flipped labels of ${trainRows} cost no accuracy that this test set can show.`,
     measures: [
       { name: `accuracy at ${worst.rows} flipped labels`, unit: "fraction", value: worst.accuracy },
       { name: "accuracy with clean labels", unit: "fraction", value: floor.accuracy },

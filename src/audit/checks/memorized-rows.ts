@@ -40,8 +40,10 @@ export const memorizedRows: Check<MemorizationScoreEvidence> = {
     const certain = memorized.length > 0;
     const top = scored[0];
     const share = rows.length === 0 ? 0 : memorized.length / rows.length;
+    // A row that looks memorized, with too few models to be sure, is no reason to call the model clean.
+    const open = top === undefined || top.score.value >= MEMORIZED;
     return {
-      outcome: certain ? "fail" : "pass",
+      outcome: certain ? "fail" : open ? "inconclusive" : "pass",
       severity: !certain ? "none" : share > 0.05 ? "high" : "medium",
       evidence: certain ? "witness" : "estimate",
       headline:

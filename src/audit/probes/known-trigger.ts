@@ -13,6 +13,8 @@ export const knownTriggerProbe: Probe<Record<string, never>, KnownTriggerResult>
     if (target === null) return "needs a model";
     if (triggered === null) return "no known trigger is given (triggered: in the plan)";
     if (test.labels === null || triggered.data.labels === null) return "needs the labels of the test rows";
+    if (triggered.data.labels.every((y) => y === triggered.target))
+      return "every row with the trigger is of the class that it aims at: only rows of other classes can show an attack";
     return null;
   },
   async run(context, { target, triggered, test }) {
