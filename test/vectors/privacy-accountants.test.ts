@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as dp from "../../src/privacy/index.ts";
-import { RDP_TOLERANCE, PLD_TOLERANCE, rows, type Row } from "./privacy-rows.ts";
+import { PLD_TOLERANCE, RDP_TOLERANCE, rows, sgd, upperEnds, type Row } from "./privacy-rows.ts";
 
 const events = (row: Row): dp.DpEvent => row.event();
 
@@ -21,6 +21,44 @@ describe("reference tables, loss distributions: 1e-5", () => {
     const pld = dp.pldOf(events(row), row.adjacency ?? "add-or-remove", row.options);
     expect(Math.abs(pld.epsilon(row.delta) - row.pld!)).toBeLessThanOrEqual(PLD_TOLERANCE);
   });
+});
+
+describe("another discretization: below its upper end by its half width", () => {
+  test.each(upperEnds)("sigma %f, rate %f, %i steps: %f", (sigma, rate, steps, upper) => {
+    const below = upper - dp.pldOf(sgd(rate, sigma, steps), "add-or-remove").epsilon(1e-6);
+    expect(below).toBeGreaterThan(0.0096);
+    expect(below).toBeLessThan(0.0112);
+  });
+});
+
+test("truncated batches: a cap of 350 for a mean of 256 costs 6e-6; below the published bounds for tight caps", () => {
+  const cap = (n: number): number => {
+    const event = dp.truncatedPoissonSampled(256 / 60000, n, 60000, dp.gaussian(1.1));
+    return dp.pldOf(dp.repeated(event, 14062), "add-or-remove").epsilon(1e-5);
+  };
+  expect(Math.abs(cap(400) - 2.381686)).toBeLessThan(PLD_TOLERANCE);
+  expect(Math.abs(cap(350) - 2.381692)).toBeLessThan(PLD_TOLERANCE);
+  // dp_accounting's bounds are 2.408663, 3.458578, 12.63126: the argument at truncatedPair is tighter there.
+  for (const [n, published] of [
+    [320, 2.408663],
+    [300, 3.458578],
+    [256, 12.63126],
+  ] as const) {
+    expect(cap(n)).toBeLessThan(published);
+    expect(cap(n)).toBeGreaterThan(published * 0.8);
+  }
+});
+
+test("faults of other libraries: counts are not ignored", () => {
+  const hundred = (event: dp.DpEvent): number => dp.account(dp.repeated(event, 100), "replace-one", 1e-5).epsilon.rdp!;
+  // Exact worst case of bounded range: below the 34.911910 that dp_accounting gives for 100 explicit events.
+  const exponential = dp.epsilonFromRdp(
+    dp.rdpOf(dp.repeated(dp.exponentialMechanism(1), 100), "zero-out"),
+    1e-5,
+  ).epsilon;
+  expect(exponential).toBeLessThan(34.91191);
+  expect(exponential).toBeGreaterThan(34);
+  expect(hundred(dp.randomizedResponse(0.5, 2))).toBeCloseTo(93.444, 3);
 });
 
 describe("Gaussian noise, exact: 1e-8", () => {

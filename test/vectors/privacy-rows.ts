@@ -103,6 +103,12 @@ export const rows: readonly Row[] = [
   times("randomized response", () => dp.randomizedResponse(0.5, 2), 100, 1e-5, { rdp: [93.444374], ...replaced }),
   times("tree aggregation 1.13", () => dp.treeAggregation(1.13, 1600), 1, 1e-6, { rdp: [18.70961] }),
   times("tree aggregation 8.83", () => dp.treeAggregation(8.83, 1600), 1, 1e-6, { rdp: [1.773192] }),
+  run("statement, sampled", [64 / 10000, 1, 782, 1e-6], { rdp: [1.616394], pld: 1.198651 }),
+  times("statement, no sampling", () => dp.gaussian(1), 5, 1e-6, { rdp: [13.376379], pld: 12.595247 }),
+  times("example, no sampling", () => dp.gaussian(0.7), 2, 1e-5, { rdp: [10.8602036], pld: 10.1224946 }),
+  times("example, microbatches", () => dp.gaussian(0.35), 2, 1e-5, { rdp: [26.2880374], pld: 24.7160779 }),
+  run("example, sampled", [0.01, 0.7, 120, 1e-5], { pld: 2.4612381 }),
+  run("example, sampled, microbatches", [0.01, 0.35, 120, 1e-5], { pld: 18.6977407 }),
   {
     name: "mixed: sampled Gaussian, Gaussian, Laplace",
     event: () => dp.composed([sgd(5e-3, 0.8, 100), dp.repeated(dp.gaussian(8), 200), dp.repeated(dp.laplace(10), 100)]),
@@ -110,3 +116,24 @@ export const rows: readonly Row[] = [
     pld: 11.149201,
   },
 ];
+
+/**
+ * Upper ends of an interval of half width 0.01 (and a thousandth of delta) around the estimate of Gopi, Lee and Wutschitz
+ * 2021, as Opacus tests have them at delta 1e-6: sigma, rate, steps, epsilon.
+ */
+export const upperEnds = [
+  [0.8, 0.001, 100, 0.270403],
+  [1.5, 0.001, 100, 0.0393694],
+  [0.8, 0.05, 100, 6.741052],
+  [1.5, 0.05, 100, 1.953853],
+  [2, 0.05, 100, 1.283637],
+  [3, 0.05, 100, 0.767934],
+  [0.8, 0.2, 100, 24.333664],
+  [1.5, 0.2, 100, 8.498978],
+  [0.8, 0.001, 1000, 0.477771],
+  [1.5, 0.05, 1000, 6.209969],
+  [0.8, 0.001, 20000, 1.296009],
+  [1.5, 0.05, 20000, 38.306618],
+  [0.8, 0.001, 50000, 2.034515],
+  [3, 0.05, 50000, 24.942006],
+] as const;

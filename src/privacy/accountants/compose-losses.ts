@@ -15,7 +15,7 @@ interface Window {
 }
 
 /**
- * Where the sum of independent losses lies but for TAIL on each side, by Chernoff's bound over a few orders, in grid
+ * Where the sum of independent losses lies but for TAIL on each side, by Chernoff's bound over a few orders (small ones where losses are rare and large), in grid
  * steps.
  */
 export function windowOf({ parts, counts }: CountedMasses): Window {
@@ -36,7 +36,7 @@ export function windowOf({ parts, counts }: CountedMasses): Window {
   });
   let [low, high] = [least, most];
   const typical = Math.sqrt((-2 * Math.log(TAIL)) / Math.max(variance, 1e-12));
-  for (const factor of [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1, 1.3, 2, 4]) {
+  for (const factor of [1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1, 1.3, 2, 4]) {
     const order = typical * factor;
     const up = logMoments(parts, counts, order);
     const down = logMoments(parts, counts, -order);

@@ -12,13 +12,18 @@ export const complexZeros = (n: number): ComplexArray => ({ re: new Float64Array
 
 let cached: ComplexArray = complexZeros(0);
 
-/** exp(-2 pi i k / n) for k < n / 2. */
+/**
+ * exp(-pi i j / half) at index half + j, for every half = 1, 2, 4, ... below n: each pass reads its own stretch in order. A
+ * table serves all shorter lengths.
+ */
 function twiddles(n: number): ComplexArray {
-  if (cached.re.length !== n / 2) {
-    cached = complexZeros(n / 2);
-    for (let k = 0; k < n / 2; k++) {
-      cached.re[k] = Math.cos((2 * Math.PI * k) / n);
-      cached.im[k] = -Math.sin((2 * Math.PI * k) / n);
+  if (cached.re.length < n) {
+    cached = complexZeros(n);
+    for (let half = 1; half < n; half *= 2) {
+      for (let j = 0; j < half; j++) {
+        cached.re[half + j] = Math.cos((Math.PI * j) / half);
+        cached.im[half + j] = -Math.sin((Math.PI * j) / half);
+      }
     }
   }
   return cached;
@@ -28,9 +33,9 @@ function twiddles(n: number): ComplexArray {
 export function forward({ re, im }: ComplexArray): void {
   const n = re.length;
   const w = twiddles(n);
-  for (let half = n >> 1, stride = 1; half >= 1; half >>= 1, stride <<= 1) {
+  for (let half = n >> 1; half >= 1; half >>= 1) {
     for (let start = 0; start < n; start += 2 * half) {
-      for (let j = 0, k = 0; j < half; j++, k += stride) {
+      for (let j = 0, k = half; j < half; j++, k++) {
         const a = start + j;
         const b = a + half;
         const dr = re[a]! - re[b]!;
@@ -48,9 +53,9 @@ export function forward({ re, im }: ComplexArray): void {
 export function inverse({ re, im }: ComplexArray): void {
   const n = re.length;
   const w = twiddles(n);
-  for (let half = 1, stride = n >> 1; half < n; half <<= 1, stride >>= 1) {
+  for (let half = 1; half < n; half <<= 1) {
     for (let start = 0; start < n; start += 2 * half) {
-      for (let j = 0, k = 0; j < half; j++, k += stride) {
+      for (let j = 0, k = half; j < half; j++, k++) {
         const a = start + j;
         const b = a + half;
         const br = re[b]! * w.re[k]! + im[b]! * w.im[k]!;
