@@ -120,7 +120,9 @@ describe("scores of membership", () => {
     );
     const ids = sampleRows(context(), data, 20, "x").rowIds;
     expect(new Set(ids).size).toBe(20);
-    expect(ids.map((id) => Number(id.slice(1)))).toEqual(ids.map((id) => Number(id.slice(1))).toSorted((a, b) => a - b));
+    expect(ids.map((id) => Number(id.slice(1)))).toEqual(
+      ids.map((id) => Number(id.slice(1))).toSorted((a, b) => a - b),
+    );
     expect(sampleRows(context(), data, 20, "x").rowIds).toEqual(ids);
     expect(sampleRows(context(), data, 50, "x")).toBe(data);
   });

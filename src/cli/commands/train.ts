@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { existsSync } from "node:fs";
 import { annotated, asImages, countCorrect } from "../../audit/train-model.ts";
 import { openDataset, split, type Dataset, type OpenOptions } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
@@ -20,6 +21,7 @@ interface TrainFlags extends TableFlags {
   batch?: number;
   learningRate?: number;
   test?: string;
+  testLabels?: string;
   holdOut: number;
   seed: number;
   threads?: number;
@@ -41,6 +43,7 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     .option("--batch <n>", "rows per step", positiveInteger)
     .option("--learning-rate <rate>", "peak learning rate", numberValue)
     .option("--test <path>", "test data; without it a part of the data is held out")
+    .option("--test-labels <path>", "labels of --test in a file of their own")
     .option("--hold-out <share>", "share held out when there is no --test", numberValue, 0.1)
     .option("--seed <n>", "seed of initial weights and order", seedValue, 0)
     .option("--threads <n>", "1 makes the result the same to the bit on every run", positiveInteger)
@@ -117,7 +120,11 @@ async function open(path: string, flags: TrainFlags, more: OpenOptions = {}): Pr
 async function trainAndTest(all: Dataset, flags: TrainFlags): Promise<[Dataset, Dataset]> {
   if (flags.test !== undefined) {
     const same = { classNames: all.classNames, ...(all.schema !== null && { schema: all.schema }) };
-    return [all, await open(flags.test, flags, same)];
+    // A file of labels belongs to one file of data; the name of an array (npz) serves for both.
+    const { labels, ...others } = flags;
+    const shared = labels !== undefined && !existsSync(labels) ? labels : undefined;
+    const own = flags.testLabels ?? shared;
+    return [all, await open(flags.test, { ...others, ...(own !== undefined && { labels: own }) }, same)];
   }
   const [train, test] = split(all, [1 - flags.holdOut, flags.holdOut], seeded(flags.seed).child("hold-out"));
   if (train!.size === 0 || test!.size === 0) {
