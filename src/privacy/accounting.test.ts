@@ -258,3 +258,34 @@ describe("filter and odometer", () => {
     expect(odometer.epsilon).toBe(Infinity);
   });
 });
+
+describe("huge losses do not overflow into small ones", () => {
+  // With probability 0.3^5 = 0.0024 the record is in all five steps; the loss is then about 5 / (2 sigma²) and no less.
+  test.each([0.02, 0.01])("sampled, noise %f", (sigma) => {
+    const event = dp.repeated(dp.poissonSampled(0.3, dp.gaussian(sigma)), 5);
+    const { rdp, pld } = dp.account(event, "add-or-remove", 1e-5).epsilon;
+    const plain = dp.gaussianEpsilon(sigma / Math.sqrt(5), 1e-5 / 0.3 ** 5);
+    expect(pld).toBeGreaterThan(plain + 5 * Math.log(0.3) - 1);
+    expect(pld).toBeLessThan(rdp!);
+    const replaced = dp.pldOf(event, "replace-one").epsilon(1e-5);
+    expect(replaced).toBeGreaterThan(pld!);
+    for (const rounding of ["up", "down"] as const)
+      expect(Number.isNaN(dp.pldOf(event, "add-or-remove", { rounding }).epsilon(1e-5))).toBe(false);
+  });
+
+  test("pure and discrete mechanisms with large epsilon", () => {
+    for (const make of [
+      dp.pure,
+      dp.exponentialMechanism,
+      (e: number) => dp.discreteLaplace(e),
+      (e: number) => dp.laplace(1 / e),
+    ])
+      for (const epsilon of [650, 720]) {
+        const found = dp.account(make(epsilon), "add-or-remove", 1e-5).epsilon;
+        expect(found.pld).toBeGreaterThan(epsilon * 0.95);
+        expect(found.rdp).toBeGreaterThan(epsilon * 0.95);
+      }
+    const narrow = dp.account(dp.discreteGaussian(0.02), "add-or-remove", 1e-5).epsilon;
+    expect(narrow.pld).toBeGreaterThan(1000);
+  });
+});

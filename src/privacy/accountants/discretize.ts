@@ -1,4 +1,4 @@
-import type { LossPair, Side } from "./loss-pairs.ts";
+import { expTimes, type LossPair, type Side } from "./loss-pairs.ts";
 
 /** Mass of the privacy loss on the grid (start + i) * step, and at infinity; it adds up to one. */
 export interface LossMasses {
@@ -67,7 +67,7 @@ function connectDots({ forward, reverse }: LossPair, step: number, low: number, 
 }
 
 function round({ forward, reverse }: LossPair, step: number, low: number, high: number, to: "up" | "down"): LossMasses {
-  const above = (i: number): number => forward.delta(i * step) + Math.exp(i * step) * forward.second(i * step);
+  const above = (i: number): number => forward.delta(i * step) + expTimes(i * step, forward.second(i * step));
   const below = (i: number): number => reverse.second(-i * step);
   const n = high - low + 1;
   const masses = new Float64Array(n); // masses[i]: losses in (low + i - 1, low + i]

@@ -15,6 +15,12 @@ export interface LossPair {
   readonly reverse: Side;
 }
 
+/** exp(e) x for x >= 0, without overflow where the product is small. */
+export const expTimes = (e: number, x: number): number => (x === 0 ? 0 : Math.exp(e + Math.log(x)));
+
+/** log(exp(e) - 1), without overflow. */
+const logExpm1 = (e: number): number => (e > 30 ? e + Math.log1p(-Math.exp(-e)) : Math.log(Math.expm1(e)));
+
 const symmetric = (side: Side): LossPair => ({ forward: side, reverse: side });
 
 /** Normal distributions of standard deviation one, `gap` apart. */
@@ -34,8 +40,8 @@ export const laplacePair = (gap: number): LossPair =>
 /** Two answers with probabilities exp(epsilon) : 1, the worst that pure epsilon-DP allows (Kairouz, Oh and Viswanath 2015). */
 export const responsePair = (high: number, low: number): LossPair =>
   symmetric({
-    delta: (e) => Math.max(0, high - Math.exp(e) * low),
-    second: (e) => (high > Math.exp(e) * low ? low : 0),
+    delta: (e) => Math.max(0, high - expTimes(e, low)),
+    second: (e) => (high > expTimes(e, low) ? low : 0),
   });
 
 /** Discrete Laplace distributions of parameter `decay`, `shift` integers apart. */
@@ -44,7 +50,7 @@ export function discreteLaplacePair(decay: number, shift: number): LossPair {
     k < 0 ? Math.exp(decay * k) / (1 + Math.exp(-decay)) : 1 - Math.exp(-decay * (k + 1)) / (1 + Math.exp(-decay));
   const last = (e: number): number => Math.ceil((shift - e / decay) / 2) - 1; // losses are above e up to here
   return symmetric({
-    delta: (e) => (e >= decay * shift ? 0 : Math.max(0, cdf(last(e)) - Math.exp(e) * cdf(last(e) - shift))),
+    delta: (e) => (e >= decay * shift ? 0 : Math.max(0, cdf(last(e)) - expTimes(e, cdf(last(e) - shift)))),
     second: (e) => (e >= decay * shift ? 0 : cdf(last(e) - shift)),
   });
 }
@@ -61,7 +67,7 @@ export function discreteGaussianPair(sigma: number, shift: number): LossPair {
   const cdf = (k: number): number => below[Math.min(Math.max(k + reach + 1, 0), below.length - 1)]! / total;
   const last = (e: number): number => Math.ceil((shift * shift - 2 * sigma * sigma * e) / (2 * shift)) - 1;
   return symmetric({
-    delta: (e) => Math.max(0, cdf(last(e)) - Math.exp(e) * cdf(last(e) - shift)),
+    delta: (e) => Math.max(0, cdf(last(e)) - expTimes(e, cdf(last(e) - shift))),
     second: (e) => cdf(last(e) - shift),
   });
 }
@@ -81,15 +87,19 @@ export const sampledPair = (q: number, { forward, reverse }: LossPair): LossPair
       const rest = q - (1 - q) * Math.expm1(e);
       if (rest <= 0) return 0;
       const at = e + Math.log(q / rest);
-      const first = reverse.delta(at) + Math.exp(at) * reverse.second(at);
+      const first = reverse.delta(at) + expTimes(at, reverse.second(at));
       return (1 - q) * first + q * reverse.second(at);
     },
   },
 });
 
+/** log(1 + (exp(e) - 1) / q): the loss of the whole mechanism at which the sampled one has loss e. */
+const unsampled = (q: number, e: number): number =>
+  e > 30 ? e - Math.log(q) + Math.log1p((q - 1) * Math.exp(-e)) : Math.log1p(Math.expm1(e) / q);
+
 const sampledSide = (q: number, side: Side): Side => ({
-  delta: (e) => q * side.delta(Math.log1p(Math.expm1(e) / q)),
-  second: (e) => side.second(Math.log1p(Math.expm1(e) / q)),
+  delta: (e) => q * side.delta(unsampled(q, e)),
+  second: (e) => side.second(unsampled(q, e)),
 });
 
 /**
@@ -105,20 +115,22 @@ export const fixedSizePair = (q: number, { forward }: LossPair): LossPair => sym
  * 2024, "Avoiding pitfalls for privacy accounting of subsampled mechanisms under composition", section 7).
  */
 export function replacedPair(q: number, m: number): LossPair {
-  const c = Math.exp((-m * m) / 2);
-  /** exp(m z) at the point z where the loss is e: the positive root of a quadratic. */
+  const logQc = Math.log(q) - (m * m) / 2;
+  /** m z at the point z where the loss is e: the logarithm of the positive root of a quadratic in exp(m z). */
   const root = (e: number): number => {
-    const a = (1 - q) * Math.expm1(e);
-    return (a + Math.hypot(a, 2 * q * c * Math.exp(e / 2))) / (2 * q * c);
+    const a = Math.log1p(-q) + logExpm1(e);
+    const b = Math.LN2 + logQc + e / 2;
+    const top = Math.max(a, b);
+    return top + Math.log(Math.exp(a - top) + Math.hypot(Math.exp(a - top), Math.exp(b - top))) - Math.LN2 - logQc;
   };
   return symmetric({
     delta(e) {
-      const y = root(e);
-      const z = Math.log(y) / m;
-      return q * tailGap(z - m, m) + ((q * c) / y) * Math.exp(e) * tailGap(z, m);
+      const mz = root(e);
+      const z = mz / m;
+      return q * tailGap(z - m, m) + expTimes(logQc - mz + e, tailGap(z, m));
     },
     second(e) {
-      const z = Math.log(root(e)) / m;
+      const z = root(e) / m;
       return (1 - q) * upperNormal(z) + q * upperNormal(z + m);
     },
   });

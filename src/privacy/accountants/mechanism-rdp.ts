@@ -54,7 +54,7 @@ export const pureRdp = (epsilon: number, alpha: number): number =>
  * taken where the divergence is largest.
  */
 export function exponentialMechanismRdp(epsilon: number, alpha: number): number {
-  if (epsilon === 0) return 0;
+  if (epsilon === 0 || epsilon > 500) return epsilon;
   const at = (t: number): number => {
     // Losses t - epsilon and t; masses q = P(loss t) under the second distribution, so that both sum to one.
     const q = Math.expm1(epsilon - t) / Math.expm1(epsilon);
