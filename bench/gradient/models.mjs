@@ -11,7 +11,8 @@ function weight(b, dims, label) {
   rng.child(label).fillNormal(data, 0, 1 / Math.sqrt(sizeOf(dims.slice(1)) || 1));
   return b.constant(float32(dims, data), label);
 }
-const dense = (b, x, i, o, label) => b.op("Gemm", [x, weight(b, [o, i], `${label}.w`), weight(b, [o], `${label}.b`)], { transB: int(1) });
+const dense = (b, x, i, o, label) =>
+  b.op("Gemm", [x, weight(b, [o, i], `${label}.w`), weight(b, [o], `${label}.b`)], { transB: int(1) });
 const relu = (b, x) => b.op("Relu", [x]);
 const conv = (b, x, i, o, label, k = 3, stride = 1) =>
   b.op("Conv", [x, weight(b, [o, i, k, k], `${label}.w`), weight(b, [o], `${label}.b`)], {

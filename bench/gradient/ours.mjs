@@ -8,7 +8,12 @@ import { models } from "./models.mjs";
 
 const [name, threads, seconds] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const { model, batch, shape, classes } = models[name]();
-const target = await openOnnxTarget(model, { engine: ortEngine, bounds: { low: 0, high: 1 }, threads, ...(process.argv[5] ? { batch: Number(process.argv[5]) } : {}) });
+const target = await openOnnxTarget(model, {
+  engine: ortEngine,
+  bounds: { low: 0, high: 1 },
+  threads,
+  ...(process.argv[5] ? { batch: Number(process.argv[5]) } : {}),
+});
 const rng = seeded(0).child("inputs");
 const x = new Float32Array(batch * sizeOf(shape));
 rng.fillUniform(x, 0, 1);
