@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { operatorLists } from "../dist/grad/index.js";
 import { catalog, errorCodes } from "../dist/index.js";
-import { commands } from "../dist/cli/commands/index.js";
+import { commandsFor } from "../dist/cli/commands/index.js";
 import { kernels } from "../dist/engine/reference/index.js";
 import { root } from "./prepare.mjs";
 
@@ -88,9 +88,9 @@ function checks() {
   );
 }
 
-function cli() {
+async function cli() {
   const main = new Command("marauder").configureHelp({ helpWidth: 110 });
-  for (const add of commands) add(main, new AbortController().signal);
+  for (const add of await commandsFor()) add(main, new AbortController().signal);
   const helpOf = (command) => {
     let text = "";
     command.configureOutput({
@@ -159,7 +159,7 @@ function ops() {
 const pages = {
   "attacks.md": attacks(),
   "checks.md": checks(),
-  "cli.md": cli(),
+  "cli.md": await cli(),
   "errors.md": errors(),
   "ops.md": ops(),
 };

@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { MarauderError } from "../errors.ts";
 import { version } from "../version.ts";
 import { exit, exitCodeOf, explainError } from "./exit.ts";
-import { commands } from "./commands/index.ts";
+import { commandsFor, type AddCommand } from "./commands/index.ts";
 
 /** Ctrl-C once: stop at the next step, keep what is done. Twice: stop at once. */
 function cancellation(): AbortController {
@@ -20,7 +20,7 @@ function cancellation(): AbortController {
   return controller;
 }
 
-function program(signal: AbortSignal): Command {
+function program(commands: readonly AddCommand[], signal: AbortSignal): Command {
   const main = new Command("marauder")
     .description("Attacks a machine-learning model in training, at prediction and in its memory; measures; repairs.")
     .version(version)
@@ -37,7 +37,7 @@ function program(signal: AbortSignal): Command {
 async function run(argv: readonly string[]): Promise<number> {
   const { signal } = cancellation();
   try {
-    const main = program(signal);
+    const main = program(await commandsFor(argv[2]), signal);
     await main.parseAsync([...argv]);
     return Number(process.exitCode ?? exit.clean);
   } catch (error) {

@@ -1,27 +1,28 @@
 import type { Command } from "commander";
-import { addAccount } from "./account.ts";
-import { addAttack } from "./attack.ts";
-import { addAudit } from "./audit.ts";
-import { addCalibrate } from "./calibrate.ts";
-import { addDemo } from "./demo.ts";
-import { addExplain } from "./explain.ts";
-import { addInspect } from "./inspect.ts";
-import { addList } from "./list.ts";
-import { addReport } from "./report.ts";
-import { addSanitize } from "./sanitize.ts";
-import { addTrain } from "./train.ts";
 
-/** The commands, in the order of `marauder --help`. */
-export const commands: readonly ((main: Command, signal: AbortSignal) => void)[] = [
-  addDemo,
-  addAudit,
-  addInspect,
-  addAttack,
-  addTrain,
-  addSanitize,
-  addAccount,
-  addCalibrate,
-  addReport,
-  addList,
-  addExplain,
-];
+/** Adds one command to the program. */
+export type AddCommand = (main: Command, signal: AbortSignal) => void;
+
+/**
+ * The commands, in the order of `marauder --help`. Each is loaded when it is asked for: a command starts in the time of
+ * what it needs itself, not of everything that Marauder can do.
+ */
+const loaders: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  demo: async () => (await import("./demo.ts")).addDemo,
+  audit: async () => (await import("./audit.ts")).addAudit,
+  inspect: async () => (await import("./inspect.ts")).addInspect,
+  attack: async () => (await import("./attack.ts")).addAttack,
+  train: async () => (await import("./train.ts")).addTrain,
+  sanitize: async () => (await import("./sanitize.ts")).addSanitize,
+  account: async () => (await import("./account.ts")).addAccount,
+  calibrate: async () => (await import("./calibrate.ts")).addCalibrate,
+  report: async () => (await import("./report.ts")).addReport,
+  list: async () => (await import("./list.ts")).addList,
+  explain: async () => (await import("./explain.ts")).addExplain,
+};
+
+/** The command of that name alone; all of them where it is no command, for help and for suggestions after a typo. */
+export async function commandsFor(name: string | undefined): Promise<readonly AddCommand[]> {
+  const one = name !== undefined && Object.hasOwn(loaders, name) ? loaders[name]! : null;
+  return await Promise.all((one === null ? Object.values(loaders) : [one]).map((load) => load()));
+}
