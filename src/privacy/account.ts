@@ -13,13 +13,13 @@ export interface Account {
     readonly rdp: number | null;
     /** Privacy loss distribution: a guarantee, usually the tightest. Infinity below delta 1e-11, where it claims nothing. */
     readonly pld: number | null;
-    /** Exact, for unsampled Gaussian noise. */
-    readonly analytic: number | null;
     /** Central limit theorem: an estimate, often too low, never a guarantee. */
     readonly gdpEstimate: number | null;
     /** Rényi with the conversion of 2017, for comparison with older papers. */
     readonly oldConversion: number | null;
   };
+  /** Exact epsilon, where all is unsampled Gaussian noise. */
+  readonly analytic: number | null;
   readonly delta: number;
   readonly adjacency: Adjacency;
   /** The Rényi order of the optimum, and whether a longer grid of orders might give less. */
@@ -39,10 +39,10 @@ export function account(event: DpEvent, adjacency: Adjacency, delta: number): Ac
     epsilon: {
       rdp: rdp && rdp.epsilon,
       pld: unsupported.pld === null ? pldOf(event, adjacency).epsilon(delta) : null,
-      analytic: sigma === null ? null : gaussianEpsilon(sigma, delta),
       gdpEstimate: gdpEstimate(event, adjacency, delta),
       oldConversion: curve && oldEpsilonFromRdp(curve, delta).epsilon,
     },
+    analytic: sigma === null ? null : gaussianEpsilon(sigma, delta),
     delta,
     adjacency,
     order: rdp && (Number.isFinite(rdp.epsilon) ? rdp.order : null),
@@ -53,8 +53,8 @@ export function account(event: DpEvent, adjacency: Adjacency, delta: number): Ac
 
 /** The best epsilon that is a guarantee. Throws USAGE where no accountant knows the event, with the part that is to blame. */
 export function guaranteedEpsilon(event: DpEvent, adjacency: Adjacency, delta: number): number {
-  const { epsilon, unsupported } = account(event, adjacency, delta);
-  const known = [epsilon.rdp, epsilon.pld, epsilon.analytic].filter((e) => e !== null);
+  const { epsilon, analytic, unsupported } = account(event, adjacency, delta);
+  const known = [epsilon.rdp, epsilon.pld, analytic].filter((e) => e !== null);
   if (known.length === 0) {
     const { path, reason } = unsupported.rdp ?? unsupported.pld!;
     throw new MarauderError("USAGE", `no accountant knows this event: at ${path}, ${reason}`, { details: { path } });

@@ -12,3 +12,5 @@ export * as mechanisms from "./mechanisms/index.ts";
 export * from "./filter.ts";
 export * from "./ledger.ts";
 export { openLedgerFile } from "./ledger-file.ts";
+export * from "./statement.ts";
+export { statementText } from "./statement-text.ts";

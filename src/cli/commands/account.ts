@@ -31,8 +31,9 @@ export function addAccount(main: Command): void {
       if (flags.json === true) {
         const epsilon = Object.fromEntries(Object.entries(account.epsilon).map(([name, e]) => [name, jsonNumber(e)]));
         const { order, orderAtEdge, unsupported } = account;
+        const analytic = jsonNumber(account.analytic);
         const out = { epsilon, delta: flags.delta, adjacency, sampler: flags.sampler, order, orderAtEdge };
-        process.stdout.write(JSON.stringify({ ...out, shuffle, unsupported, notes }, null, 2) + "\n");
+        process.stdout.write(JSON.stringify({ ...out, analytic, shuffle, unsupported, notes }, null, 2) + "\n");
       } else process.stdout.write(describe(account, flags, shuffle, notes) + "\n");
     });
 }
@@ -104,7 +105,8 @@ function otherConvention(scheme: Scheme, flags: SchemeFlags): string {
 }
 
 function describe(account: dp.Account, flags: SchemeFlags, shuffle: Shuffling | null, notes: string[]): string {
-  const { rdp, pld, analytic, gdpEstimate, oldConversion } = account.epsilon;
+  const { rdp, pld, gdpEstimate, oldConversion } = account.epsilon;
+  const { analytic } = account;
   const show = (e: number | null): string => (e === null ? "not known" : e === Infinity ? "infinite" : e.toFixed(6));
   const rows = [
     ["privacy loss distribution", show(pld), "guarantee"],
