@@ -104,6 +104,20 @@ export {
   type Dataset,
 } from "./data/index.ts";
 export { makeTrainer, type Arch, type TrainedModel, type Trainer, type TrainOptions } from "./train/index.ts";
+export {
+  byteVocabulary,
+  characterVocabulary,
+  heldOutLoss,
+  makeLanguageTrainer,
+  openLanguageModel,
+  records,
+  vocabularyOf,
+  windows,
+  type LanguageModel,
+  type LanguageOptions,
+  type Sequences,
+  type Vocabulary,
+} from "./train/index.ts";
 
 // Models as values: read, write, build, rewrite, differentiate, run.
 export {

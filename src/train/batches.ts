@@ -2,7 +2,44 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Rng } from "../random/rng.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { augmentImage } from "./augment.ts";
+import { digestOf } from "./checkpoint.ts";
+import type { Course } from "./descend.ts";
 import type { Batch, TrainOptions } from "./trainer.ts";
+
+/** A batch of rows with the weight of each. */
+type RowBatch = Batch & { readonly weights: Float32Array };
+
+/** The rows of a labelled data set as what a training learns from. */
+export function rowsCourse(
+  data: Dataset,
+  labels: Int32Array,
+  classes: number,
+  options: TrainOptions,
+  rng: Rng,
+): Course<RowBatch> {
+  const { rowWeights, hidden, channels, augment } = options;
+  return {
+    size: data.size,
+    batches: batchesOf(data, labels, classes, options, rng),
+    correct(logits, { rows }) {
+      let correct = 0;
+      for (let i = 0; i < rows.length; i++) {
+        let best = 0;
+        for (let c = 1; c < classes; c++) if (logits[i * classes + c]! > logits[i * classes + best]!) best = c;
+        if (best === labels[rows[i]!]) correct++;
+      }
+      return correct;
+    },
+    identity: {
+      hidden: hidden.join(" "),
+      channels: channels.join(" "),
+      augment: JSON.stringify(augment),
+      rowWeights: rowWeights === null ? null : digestOf(rowWeights),
+      shape: data.features.dims.join(" "),
+      data: digestOf(data.features.data, labels),
+    },
+  };
+}
 
 /**
  * The batches of one epoch: a fresh permutation for each epoch, from the generator's child "epoch" / e alone; the last
@@ -16,7 +53,7 @@ export function batchesOf(
   classes: number,
   options: TrainOptions,
   rng: Rng,
-): (epoch: number, from?: number) => Generator<Batch & { readonly weights: Float32Array }> {
+): (epoch: number, from?: number) => Generator<RowBatch> {
   const { size, features } = data;
   const shape = features.dims.slice(1);
   const width = features.data.length / size;

@@ -6,6 +6,7 @@ import { seeded } from "../random/index.ts";
 import { float32, int64, type Tensor } from "../tensor/index.ts";
 import { buildArchitecture, type Trainable } from "./architectures.ts";
 import { openClipped, probeMixing } from "./clipped.ts";
+import { buildLanguageModel, characterVocabulary } from "./language-model/index.ts";
 import { updateRule } from "./optimizers.ts";
 import { layoutOf, pack } from "./parameters.ts";
 import { perExample } from "./per-example.ts";
@@ -155,6 +156,19 @@ for (const [arch, shape] of [
   const normalization = { mean: float32([1], [0.25]), scale: float32([1], [2]) };
   const spec = { inputShape: shape, classes: 3, rng, normalization, ...(arch === "logistic" ? {} : { hidden: [6] }) };
   cases[arch] = { made: buildArchitecture(arch, { ...spec, channels: [3, 4] }), x: noise([N, ...shape]) };
+}
+
+for (const arch of ["char-lstm", "gpt"] as const) {
+  for (const tied of arch === "gpt" ? [false, true] : [false]) {
+    const vocabulary = characterVocabulary("abcdefg");
+    const spec = { vocabulary, context: 4, width: 6, layers: 2, heads: 2, embedding: 5, tied, rng };
+    cases[tied ? `${arch}, tied` : arch] = {
+      made: buildLanguageModel(arch, spec),
+      x: int64([N, 4], [0, 1, 2, 3, 4, 4, 4, 5, 6, 0, 6, 1, 1, 1, 1, 1, 3, 2, 3, 2, 5, 0, 5, 5]),
+      loss: "next-token",
+      targets: int64([N, 4], [1, 2, 3, 0, 4, 4, 5, -1, 0, 6, 6, 1, 1, -1, -1, 1, 2, 3, 2, 0, 0, 5, 5, -1]),
+    };
+  }
 }
 
 const sgd = updateRule(

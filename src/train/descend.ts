@@ -1,31 +1,49 @@
 import type { RunContext } from "../context.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Tensor } from "../tensor/index.ts";
 import { isCancelled, MarauderError, throwIfCancelled } from "../errors.ts";
 import type { Trainable } from "./architectures.ts";
-import { batchesOf } from "./batches.ts";
 import {
   checkIdentity,
   decodeCheckpoint,
   digestOf,
   encodeCheckpoint,
   type Checkpoint,
+  type Checkpointing,
   type CheckpointPlace,
   type Identity,
 } from "./checkpoint.ts";
 import { updateRule } from "./optimizers.ts";
 import { pack } from "./parameters.ts";
-import { frozenOf, type Programs, type TrainingState } from "./programs.ts";
+import { frozenOf, type Programs, type TrainingState, type WeightedBatch } from "./programs.ts";
 import { learningRateAt } from "./schedules.ts";
-import type { TrainHooks, TrainOptions } from "./trainer.ts";
+import type { InputGradient, StepOptions, TrainHooks } from "./trainer.ts";
 
 /** One training: what is trained, on what, and how. */
-export interface Task {
-  readonly data: Dataset;
-  readonly labels: Int32Array;
-  readonly classes: number;
+export interface Task<B extends StepBatch = StepBatch> {
+  readonly course: Course<B>;
   readonly trainable: Trainable;
   readonly programs: Programs;
-  readonly options: TrainOptions;
+  readonly options: StepOptions;
+}
+
+export interface StepBatch extends WeightedBatch {
+  /** Which examples it holds. */
+  readonly rows: Uint32Array;
+  readonly step: number;
+}
+
+/** What a training learns from: examples in batches, another order in each epoch. */
+export interface Course<B extends StepBatch> {
+  /** Number of examples in one epoch. */
+  readonly size: number;
+  /** The batches of an epoch without the first `from`; a batch is valid until the next one is asked for. */
+  batches(epoch: number, from: number): Iterable<B>;
+  /** May give other inputs of the same shape before the step. */
+  before?(batch: B, inputGradient: InputGradient): Promise<Tensor>;
+  /** How many of a batch's examples are answered rightly; a share of one where it has many answers. */
+  correct(logits: Float32Array, batch: B): number;
+  /** All that the batches depend on. */
+  readonly identity: Identity;
 }
 
 /** Progress is reported at the end of an epoch, and between when an epoch takes longer than this. */
@@ -33,24 +51,27 @@ const REPORT_MS = 500;
 const CHECKPOINT_MS = 20_000;
 
 /** Trains and returns the parameters; with a checkpoint, from where it was left. */
-export async function descend(task: Task, context: RunContext, hooks: TrainHooks): Promise<Float32Array> {
-  const { checkpoint } = hooks;
-  if (checkpoint === undefined) return await run(task, context, hooks, null);
+export async function descend<B extends StepBatch>(
+  task: Task<B>,
+  context: RunContext,
+  { checkpoint }: Pick<TrainHooks, "checkpoint">,
+): Promise<Float32Array> {
+  if (checkpoint === undefined) return await run(task, context, {}, null);
   const place = await checkpoint.store.open();
   try {
-    return await run(task, context, hooks, place);
+    return await run(task, context, checkpoint, place);
   } finally {
     await place.close();
   }
 }
 
-async function run(
-  task: Task,
+async function run<B extends StepBatch>(
+  task: Task<B>,
   context: RunContext,
-  hooks: TrainHooks,
+  { everyMs = CHECKPOINT_MS, everySteps = Infinity }: Omit<Checkpointing, "store">,
   place: CheckpointPlace | null,
 ): Promise<Float32Array> {
-  const { data, labels, classes, trainable, programs, options } = task;
+  const { course, trainable, programs, options } = task;
   const frozen = frozenOf(trainable);
   const rule = updateRule(options, programs.layout);
   const kind = { rule, loss: options.loss };
@@ -62,7 +83,7 @@ async function run(
       ? { parameters: first, states: rule.start(first) }
       : { parameters: left.vectors[0]!, states: left.vectors.slice(1) };
   let done = left?.step ?? 0;
-  const perEpoch = Math.ceil(data.size / options.batch);
+  const perEpoch = Math.ceil(course.size / options.batch);
   const steps = options.epochs * perEpoch;
   let sums = { ...(left?.epoch ?? nothing) };
 
@@ -74,21 +95,19 @@ async function run(
     );
     kept = { at: performance.now(), step: done };
   };
-  const { everyMs = CHECKPOINT_MS, everySteps = Infinity } = hooks.checkpoint ?? {};
   const due = (): boolean => done - kept.step >= everySteps || performance.now() - kept.at >= everyMs;
 
-  const epochBatches = batchesOf(data, labels, classes, options, context.rng);
   const started = performance.now();
   let reported = started;
   let seen = 0;
   try {
     for (let epoch = Math.floor(done / perEpoch); epoch < options.epochs; epoch++) {
-      for (const batch of epochBatches(epoch, done - epoch * perEpoch)) {
+      for (const batch of course.batches(epoch, done - epoch * perEpoch)) {
         throwIfCancelled(context.signal);
         let { features } = batch;
-        if (hooks.batch !== undefined) {
+        if (course.before !== undefined) {
           const { parameters } = state;
-          features = await hooks.batch(batch, (x, targets) =>
+          features = await course.before(batch, (x, targets) =>
             programs.inputGradient(options.loss, parameters, frozen, x, targets),
           );
         }
@@ -98,13 +117,13 @@ async function run(
         if (!Number.isFinite(made.loss)) throw diverged(at, `the loss is ${made.loss}`, options);
         state = made.state;
         const n = batch.rows.length;
-        sums.correct += countCorrect(made.logits, labels, batch.rows, classes);
+        sums.correct += course.correct(made.logits, batch);
         sums.loss += made.loss * n;
         sums.rows += n;
         seen += n;
         done++;
         const now = performance.now();
-        const last = sums.rows === data.size;
+        const last = sums.rows === course.size;
         if (last || now - reported > REPORT_MS) {
           reported = now;
           const rows = `loss ${(sums.loss / sums.rows).toFixed(4)}, accuracy ${((100 * sums.correct) / sums.rows).toFixed(1)} %`;
@@ -131,7 +150,7 @@ async function keepFinite(
   keep: () => Promise<void>,
   state: TrainingState,
   at: string,
-  options: TrainOptions,
+  options: StepOptions,
 ): Promise<void> {
   if (!state.parameters.every(Number.isFinite)) throw diverged(at, "a weight is not finite", options);
   await keep();
@@ -145,35 +164,18 @@ async function resume(place: CheckpointPlace, identity: Identity): Promise<Check
   return found;
 }
 
-/** All that the steps depend on. Data, weights and row weights go in as digests. */
-function identityOf(task: Task, context: RunContext, first: Float32Array): Identity {
-  const { data, labels, options, trainable } = task;
-  const { rowWeights, hidden, channels, augment, ...plain } = options;
+/** All that the steps depend on. Weights go in as digests. */
+function identityOf<B extends StepBatch>(task: Task<B>, context: RunContext, first: Float32Array): Identity {
+  const { course, options, trainable } = task;
   const frozen = Object.values(frozenOf(trainable)).map((t) => t.data);
-  return {
-    ...plain,
-    hidden: hidden.join(" "),
-    channels: channels.join(" "),
-    augment: JSON.stringify(augment),
-    rowWeights: rowWeights === null ? null : digestOf(rowWeights),
-    model: digestOf(first, ...frozen),
-    shape: data.features.dims.join(" "),
-    data: digestOf(data.features.data, labels),
-    seed: context.rng.path,
-  };
+  return { ...plainOf(options), ...course.identity, model: digestOf(first, ...frozen), seed: context.rng.path };
 }
 
-function countCorrect(logits: Float32Array, labels: Int32Array, rows: Uint32Array, classes: number): number {
-  let correct = 0;
-  for (let i = 0; i < rows.length; i++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if (logits[i * classes + c]! > logits[i * classes + best]!) best = c;
-    if (best === labels[rows[i]!]) correct++;
-  }
-  return correct;
-}
+/** Options that are no plain values are the course's to describe. */
+const plainOf = (options: StepOptions): Identity =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value === null || typeof value !== "object"));
 
-function diverged(at: string, what: string, options: TrainOptions): MarauderError {
+function diverged(at: string, what: string, options: StepOptions): MarauderError {
   return new MarauderError(
     "TRAIN_DIVERGED",
     `training diverged at ${at}: ${what}; expected finite numbers; lower learningRate (it is ${options.learningRate}), ` +

@@ -14,3 +14,4 @@ export * from "./schedules.ts";
 export * from "./trainable-of.ts";
 export * from "./clipped.ts";
 export { batchAxes, knownOf } from "./batch-axis.ts";
+export * from "./language-model/index.ts";

@@ -1,6 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { MarauderError } from "../errors.ts";
 import { buildArchitecture, type Trainable } from "./architectures.ts";
+import { rowsCourse } from "./batches.ts";
 import { descend } from "./descend.ts";
 import { losses } from "./losses.ts";
 import { fitNormalization } from "./normalization.ts";
@@ -61,7 +62,9 @@ export function makeTrainer(engine: Engine, { threads, start }: TrainerOptions =
       });
     checkLoss(options.loss, classes);
     const programs = programsFor(trainable, start === undefined && options.arch !== "cnn");
-    const parameters = await descend({ data, labels, classes, trainable, programs, options }, context, hooks);
+    const rows = rowsCourse(data, labels, classes, options, context.rng);
+    const course = hooks.batch === undefined ? rows : { ...rows, before: hooks.batch };
+    const parameters = await descend({ course, trainable, programs, options }, context, hooks);
     return trainedModel(trainable, programs, parameters, classes);
   };
   const close = async (): Promise<void> => {

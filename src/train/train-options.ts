@@ -1,6 +1,6 @@
 import { MarauderError } from "../errors.ts";
 import { losses } from "./losses.ts";
-import type { Arch, LossId, TrainOptions } from "./trainer.ts";
+import type { Arch, LossId, StepOptions, TrainOptions } from "./trainer.ts";
 
 export const architectures: readonly Arch[] = ["logistic", "mlp", "cnn"];
 
@@ -88,8 +88,45 @@ export function resolveTrainOptions(
 }
 
 function check(options: TrainOptions, size: number, inputShape: readonly number[]): void {
-  const lists = ["arch", "hidden", "channels", "rowWeights", "nesterov", "augment"];
-  const known = new Set([...Object.keys(ranges), ...Object.keys(choices), ...lists]);
+  checkStepOptions(options, [
+    "arch",
+    "hidden",
+    "channels",
+    "rowWeights",
+    "augment",
+    "labelSmoothing",
+    "emptyClasses",
+    "loss",
+  ]);
+  const { labelSmoothing, emptyClasses, loss } = options;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 0.9999)) {
+    throw refuse("labelSmoothing", "a number from 0 to 0.9999", labelSmoothing);
+  }
+  if (emptyClasses !== "refuse" && emptyClasses !== "allow")
+    throw refuse("emptyClasses", "one of refuse, allow", emptyClasses);
+  if (!rowLosses.includes(loss)) throw refuse("loss", `one of ${rowLosses.join(", ")}`, loss);
+  for (const name of ["hidden", "channels"] as const) {
+    const value = options[name];
+    const good = Array.isArray(value) && value.every((w) => Number.isInteger(w) && w >= 1 && w <= 8192);
+    if (!good) throw refuse(name, "a list of whole numbers from 1 to 8192", value);
+  }
+  checkAugmentation(options, inputShape);
+  if (options.arch === "logistic" && options.hidden.length > 0) {
+    throw refuse("hidden", "empty for logistic, which has no hidden layer", options.hidden);
+  }
+  if (options.channels.length !== 2) throw refuse("channels", "two numbers", options.channels);
+  const weights = options.rowWeights;
+  if (weights !== null && (weights.length !== size || !weights.every((w) => w >= 0 && w < Infinity))) {
+    throw refuse("rowWeights", `${size} finite weights of at least 0, one for each row`, `${weights.length} weights`);
+  }
+}
+
+/**
+ * Checks the options of the steps, and that there is no option beside them and `others`. Throws OPTION_UNKNOWN and
+ * OPTION_RANGE.
+ */
+export function checkStepOptions(options: Omit<StepOptions, "loss">, others: readonly string[]): void {
+  const known = new Set([...Object.keys(ranges), ...Object.keys(choices), "nesterov", ...others]);
   for (const name of Object.keys(options)) {
     if (!known.has(name)) {
       const names = [...known].join(", ");
@@ -111,21 +148,7 @@ function check(options: TrainOptions, size: number, inputShape: readonly number[
     if (!allowed.includes(value!) && !(value === null && name === "decay"))
       throw refuse(name, `one of ${allowed.join(", ")}`, value);
   }
-  for (const name of ["hidden", "channels"] as const) {
-    const value = options[name];
-    const good = Array.isArray(value) && value.every((w) => Number.isInteger(w) && w >= 1 && w <= 8192);
-    if (!good) throw refuse(name, "a list of whole numbers from 1 to 8192", value);
-  }
   if (typeof options.nesterov !== "boolean") throw refuse("nesterov", "true or false", options.nesterov);
-  checkAugmentation(options, inputShape);
-  if (options.arch === "logistic" && options.hidden.length > 0) {
-    throw refuse("hidden", "empty for logistic, which has no hidden layer", options.hidden);
-  }
-  if (options.channels.length !== 2) throw refuse("channels", "two numbers", options.channels);
-  const weights = options.rowWeights;
-  if (weights !== null && (weights.length !== size || !weights.every((w) => w >= 0 && w < Infinity))) {
-    throw refuse("rowWeights", `${size} finite weights of at least 0, one for each row`, `${weights.length} weights`);
-  }
 }
 
 function checkAugmentation({ augment }: TrainOptions, inputShape: readonly number[]): void {
@@ -141,7 +164,6 @@ const ranges = {
   learningRate: [0, 100, false],
   weightDecay: [0, 100, false],
   momentum: [0, 0.9999, false],
-  labelSmoothing: [0, 0.9999, false],
   warmUp: [0, 1, false],
   stepEvery: [1e-6, 1, false],
   stepFactor: [0, 1, false],
@@ -149,16 +171,17 @@ const ranges = {
   ema: [0, 0.999999, false],
 } as const;
 
-type Choice = "optimizer" | "schedule" | "emptyClasses" | "loss" | "decay" | "decayed";
+type Choice = "optimizer" | "schedule" | "decay" | "decayed";
 
 const choices: Readonly<Record<Choice, readonly string[]>> = {
   optimizer: ["sgd", "adam"],
   schedule: ["constant", "cosine", "step", "one-cycle"],
-  loss: Object.keys(losses).filter((id) => losses[id as LossId].rank === 2),
   decay: ["l2", "decoupled"],
   decayed: ["all", "weights"],
-  emptyClasses: ["refuse", "allow"],
 };
 
-const refuse = (name: string, expected: string, got: unknown): MarauderError =>
+/** The losses of one label a row. */
+export const rowLosses = (Object.keys(losses) as LossId[]).filter((id) => losses[id].rank === 2);
+
+export const refuse = (name: string, expected: string, got: unknown): MarauderError =>
   new MarauderError("OPTION_RANGE", `training option ${name} must be ${expected}, got ${JSON.stringify(got)}`);

@@ -18,9 +18,8 @@ export interface Augmentation {
   readonly flip: boolean;
 }
 
-/** How to train. What is left out gets a default that fits the architecture and the number of rows (`resolveTrainOptions`). */
-export interface TrainOptions {
-  readonly arch: Arch;
+/** How steps are taken, whatever is trained. */
+export interface StepOptions {
   /** Passes over the data. */
   readonly epochs: number;
   /** Rows per step; a batch larger than the data is the whole data. The last batch of an epoch may be smaller. */
@@ -48,6 +47,11 @@ export interface TrainOptions {
   /** Decay of the moving average of the weights that the training ends with; 0 ends with the last weights. */
   readonly ema: number;
   readonly loss: LossId;
+}
+
+/** How to train. What is left out gets a default that fits the architecture and the number of rows (`resolveTrainOptions`). */
+export interface TrainOptions extends StepOptions {
+  readonly arch: Arch;
   /** null: rows are used as they are. */
   readonly augment: Augmentation | null;
   /** Share of the target's probability that is spread over all classes, 0 to below 1. */
