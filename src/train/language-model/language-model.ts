@@ -95,7 +95,7 @@ export async function openLanguageModel(
     context,
     longest,
     async logits(sequences) {
-      const all = new Array<Float32Array>(sequences.length);
+      const all: Float32Array[] = [];
       await run(sequences, (i, logits, at) => (all[i] = logits.slice(at, at + sequences[i]!.length * v)));
       return all;
     },
@@ -108,7 +108,7 @@ export async function openLanguageModel(
       return all;
     },
     async logProbabilities(sequences) {
-      const all = new Array<Float64Array>(sequences.length);
+      const all: Float64Array[] = [];
       await run(sequences, (i, logits, at) => {
         const tokens = sequences[i]!;
         all[i] = Float64Array.from({ length: tokens.length - 1 }, (_, t) =>
