@@ -13,5 +13,6 @@ export * from "./losses.ts";
 export * from "./schedules.ts";
 export * from "./trainable-of.ts";
 export * from "./clipped.ts";
+export * from "./private/index.ts";
 export { batchAxes, knownOf } from "./batch-axis.ts";
 export * from "./language-model/index.ts";

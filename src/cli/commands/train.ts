@@ -6,6 +6,7 @@ import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
 import { checkWritable } from "../../files.ts";
 import { saveModel } from "../../ir/index.ts";
+import { statementText } from "../../privacy/index.ts";
 import { seeded } from "../../random/index.ts";
 import { wilson } from "../../stats/index.ts";
 import { checkpointFolder, makeTrainer, type Arch, type TrainOptions } from "../../train/index.ts";
@@ -13,8 +14,9 @@ import { numberValue, positiveInteger, seedValue } from "../flags.ts";
 import { addTableFlags, tableOptions, type TableFlags } from "../table-flags.ts";
 import { startProgress } from "../progress.ts";
 import { percentInterval } from "../text.ts";
+import { addPrivateFlags, checkPrivateFlags, trainPrivateModel, type PrivateFlags } from "../privacy/train-private.ts";
 
-interface TrainFlags extends TableFlags {
+interface TrainFlags extends TableFlags, PrivateFlags {
   data: string;
   arch: Arch;
   epochs?: number;
@@ -37,31 +39,52 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     .command("train")
     .description("train a classifier; the result is an ordinary ONNX file that takes raw inputs")
     .requiredOption("--data <path>", "training data: .npz, idx(.gz), .csv, .parquet, .jsonl, or a folder of images");
-  addTableFlags(command)
-    .addOption(new Option("--arch <arch>", "architecture").choices(["logistic", "mlp", "cnn"]).makeOptionMandatory())
-    .option("--epochs <n>", "passes over the data", positiveInteger)
-    .option("--batch <n>", "rows per step", positiveInteger)
-    .option("--learning-rate <rate>", "peak learning rate", numberValue)
-    .option("--test <path>", "test data; without it a part of the data is held out")
-    .option("--test-labels <path>", "labels of --test in a file of their own")
-    .option("--hold-out <share>", "share held out when there is no --test", numberValue, 0.1)
-    .option("--seed <n>", "seed of initial weights and order", seedValue, 0)
-    .option("--threads <n>", "1 makes the result the same to the bit on every run", positiveInteger)
-    .option("--checkpoint <folder>", "keep the training there while it runs; the same command goes on where it stopped")
-    .requiredOption("--out <model.onnx>", "where the model goes")
-    .option("--json", "print JSON")
-    .option("--quiet", "no progress on stderr")
-    .action(async (flags: TrainFlags) => {
-      const result = await trainModel(flags, signal);
+  addPrivateFlags(
+    addTableFlags(command)
+      .addOption(new Option("--arch <arch>", "architecture").choices(["logistic", "mlp", "cnn"]).makeOptionMandatory())
+      .option("--epochs <n>", "passes over the data", positiveInteger)
+      .option("--batch <n>", "rows per step", positiveInteger)
+      .option("--learning-rate <rate>", "peak learning rate", numberValue)
+      .option("--test <path>", "test data; without it a part of the data is held out")
+      .option("--test-labels <path>", "labels of --test in a file of their own")
+      .option("--hold-out <share>", "share held out when there is no --test", numberValue, 0.1)
+      .option("--seed <n>", "seed of initial weights and order", seedValue, 0)
+      .option("--threads <n>", "1 makes the result the same to the bit on every run", positiveInteger)
+      .option(
+        "--checkpoint <folder>",
+        "keep the training there while it runs; the same command goes on where it stopped",
+      )
+      .requiredOption("--out <model.onnx>", "where the model goes")
+      .option("--json", "print JSON")
+      .option("--quiet", "no progress on stderr"),
+  ).action(async (flags: TrainFlags) => {
+    checkPrivateFlags(flags);
+    if (flags.dp === true) {
+      const made = await prepared(flags, (parts, progress) => trainPrivateModel(flags, parts, signal, progress));
       process.stdout.write(
         flags.json === true
-          ? JSON.stringify(result, null, 2) + "\n"
-          : `wrote ${flags.out}: accuracy on ${result.testRows} held-out rows ${percentInterval(result.accuracy)}, on ${result.trainRows} training rows ${percentInterval(result.trainAccuracy)}\n`,
+          ? JSON.stringify(made, null, 2) + "\n"
+          : `${statementText(made.statement)}\n\nwrote ${flags.out}: accuracy on ${made.testRows} held-out rows ${percentInterval(made.accuracy)}; accuracy on the training rows is not shown, it would tell about them\n`,
       );
-    });
+      return;
+    }
+    const result = await trainModel(flags, signal);
+    process.stdout.write(
+      flags.json === true
+        ? JSON.stringify(result, null, 2) + "\n"
+        : `wrote ${flags.out}: accuracy on ${result.testRows} held-out rows ${percentInterval(result.accuracy)}, on ${result.trainRows} training rows ${percentInterval(result.trainAccuracy)}\n`,
+    );
+  });
 }
 
-async function trainModel(flags: TrainFlags, signal: AbortSignal) {
+const trainModel = (flags: TrainFlags, signal: AbortSignal) =>
+  prepared(flags, (parts, progress) => trainPlain(flags, parts, signal, progress));
+
+/** Opens the data, splits them and lends a progress line. */
+async function prepared<T>(
+  flags: TrainFlags,
+  work: (parts: [train: Dataset, test: Dataset], progress: ReturnType<typeof startProgress>) => Promise<T>,
+): Promise<T> {
   if (!(flags.holdOut > 0 && flags.holdOut < 1)) {
     throw new MarauderError("OPTION_RANGE", `--hold-out must lie between 0 and 1, got ${flags.holdOut}`);
   }
@@ -74,9 +97,18 @@ async function trainModel(flags: TrainFlags, signal: AbortSignal) {
       `${flags.data} has no labels; give --label <column> or --labels <file>${columns}`,
     );
   }
-  const [train, test] = await trainAndTest(all, flags);
+  const parts = await trainAndTest(all, flags);
   const progress = startProgress(process.stderr, flags.quiet);
-  progress.task(`training ${flags.arch} on ${train.size} rows`);
+  progress.task(`training ${flags.arch} on ${parts[0].size} rows`);
+  return await work(parts, progress);
+}
+
+async function trainPlain(
+  flags: TrainFlags,
+  [train, test]: [train: Dataset, test: Dataset],
+  signal: AbortSignal,
+  progress: ReturnType<typeof startProgress>,
+) {
   const options: Partial<TrainOptions> = {
     arch: flags.arch,
     ...(flags.epochs !== undefined && { epochs: flags.epochs }),

@@ -1,0 +1,91 @@
+import { MarauderError } from "../../errors.ts";
+import { mechanisms } from "../../privacy/index.ts";
+import { GRID_DELTA, type PrivatePlan } from "./plan.ts";
+
+/**
+ * Noise has a parameter of 2^37 to 2^38 grid steps: whole numbers in doubles, as fine as the exact sampler goes.
+ */
+const FINEST = 2 ** 38;
+const LARGEST = 2 ** 51;
+
+/** Sums of clipped gradients as whole numbers on a grid that is fixed before any data are seen. */
+export interface GridSum {
+  /** Adds the sum of one group of clipped gradients. */
+  add(values: ArrayLike<number>): void;
+  /** The sum with noise, over `divisor`; clears it. */
+  release(divisor: number): Float32Array;
+}
+
+export interface PrivateNoise {
+  /** Noise over clip norm as added. */
+  readonly sigma: number;
+  /** A sum of `dimension` numbers, of which one record contributes at most `norm`; noise of `sigma` times `norm` is added. */
+  open(norm: number): GridSum;
+}
+
+/**
+ * Exact discrete Gaussian noise (Canonne, Kamath and Steinke 2020) for a plan's steps. The accountant's Gaussian is
+ * continuous; `gridCost` is what the difference costs, and the plan's noise is wider than accounted to pay for it.
+ * Throws OPTION_RANGE where it does not.
+ */
+export function openNoise(plan: PrivatePlan, source: mechanisms.NoiseSource, dimension: number): PrivateNoise {
+  if (!(gridCost(plan, dimension) <= plan.gridEpsilon)) {
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `a private training of ${dimension} parameters in ${plan.steps} steps needs a finer noise grid than there is; train ` +
+        "fewer parameters (the last layers), or take fewer steps",
+    );
+  }
+  return noiseOf(gradientSigma(plan, plan.addedSigma), source, dimension);
+}
+
+/**
+ * Epsilon that the noise's grid costs. Discrete noise of parameter s, spread over its cell, has at y (in grid steps, u from
+ * the middle of its cell) the log-density ratio (2 y u - u^2) / (2 s^2) to the continuous one, up to exp(-s^2); its mean is
+ * 1 / (24 s^2), and where |y| <= k s it is at most (k + 1) / (2 s). By Azuma and Hoeffding the sum over all coordinates of
+ * all steps is within eta but for a probability beta, under either noise; so (epsilon, delta) for the continuous noise is
+ * (epsilon + 2 eta, exp(eta) delta + 2 exp(epsilon + eta) beta) for the discrete one. beta is set to the share of delta that
+ * the plan keeps for it.
+ */
+export function gridCost({ steps, delta, targetEpsilon }: PrivatePlan, dimension: number): number {
+  const s = FINEST / 2;
+  const m = steps * (dimension + 1);
+  const logBeta = Math.log((delta * GRID_DELTA) / 8) - targetEpsilon - 1;
+  const k = Math.sqrt(2 * (Math.log(4 * m) - logBeta));
+  const eta = ((k + 1) / (2 * s)) * Math.sqrt(2 * m * (Math.log(4) - logBeta)) + m / (24 * s ** 2);
+  return Math.expm1(eta) <= GRID_DELTA / 2 ? 2 * eta : Infinity;
+}
+
+/** With an adaptive clip a part of the privacy goes to the noisy count (Andrew et al. 2021, theorem 1). */
+function gradientSigma({ adaptiveClip }: PrivatePlan, sigma: number): number {
+  return adaptiveClip === null ? sigma : (sigma ** -2 - (2 * adaptiveClip.countNoise) ** -2) ** -0.5;
+}
+
+function noiseOf(sigma: number, source: mechanisms.NoiseSource, dimension: number): PrivateNoise {
+  return {
+    sigma,
+    open(norm) {
+      const deviation = sigma * norm;
+      const grid = 2 ** Math.ceil(Math.log2(deviation / FINEST));
+      const draw = mechanisms.discreteGaussianSampler(source, Math.ceil(deviation / grid));
+      const sum = new Float64Array(dimension);
+      return {
+        add(values) {
+          for (let i = 0; i < dimension; i++) {
+            const steps = Math.round(values[i]! / grid);
+            sum[i]! += Number.isNaN(steps) ? 0 : steps;
+          }
+        },
+        release(divisor) {
+          const out = new Float32Array(dimension);
+          for (let i = 0; i < dimension; i++) {
+            const kept = Math.min(LARGEST, Math.max(-LARGEST, sum[i]!));
+            out[i] = ((kept + draw()) * grid) / divisor;
+          }
+          sum.fill(0);
+          return out;
+        },
+      };
+    },
+  };
+}

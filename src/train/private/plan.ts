@@ -1,0 +1,226 @@
+import { MarauderError } from "../../errors.ts";
+import * as dp from "../../privacy/index.ts";
+import { seeded } from "../../random/index.ts";
+
+/** Follows the norm of the gradients: Andrew, Thakkar, McMahan and Ramaswamy 2021, algorithm 1. */
+export interface AdaptiveClip {
+  /** Share of the gradients that should stay whole. */
+  readonly quantile: number;
+  /** How fast the bound moves: C <- C exp(-rate (share below C - quantile)). */
+  readonly rate: number;
+  /** Standard deviation of the noise on the count, in records. */
+  readonly countNoise: number;
+}
+
+export interface PrivatePlanSpec {
+  /** Number of training records; taken as public. */
+  readonly records: number;
+  /** Expected number of records in a step. */
+  readonly batch: number;
+  /** Number of steps, or `epochs` expected passes over the data. */
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly targetEpsilon: number;
+  /** Default: 1 / records^1.1, at most 1e-5. */
+  readonly delta?: number;
+  /** L2 norm that one record's gradient is cut to. */
+  readonly clip: number;
+  /** Default "add-or-remove". */
+  readonly adjacency?: dp.Adjacency;
+  /** Most records of one step; default the expected number and six of its standard deviations, which costs nothing. */
+  readonly cap?: number;
+  readonly adaptiveClip?: Partial<AdaptiveClip>;
+  /** Repeatable batches and noise, for tests and teaching: such a plan is NOT PRIVATE, and its events cost what nobody knows. */
+  readonly seed?: number | string;
+}
+
+/**
+ * All that sampling, clipping, noise and account of one training have in common, so that they cannot disagree. Only
+ * `calibratePlan` makes one; the trainer refuses anything else.
+ */
+export interface PrivatePlan {
+  readonly records: number;
+  /** Probability that a record takes part in a step: a multiple of 2^-32, drawn exactly. */
+  readonly rate: number;
+  /** rate times records: what the noisy sum is divided by, whatever the number of records in the batch. */
+  readonly expectedBatch: number;
+  readonly cap: number;
+  readonly steps: number;
+  /** Standard deviation of the noise over the clip norm, as accounted. */
+  readonly sigma: number;
+  /** The same as added, a little more. */
+  readonly addedSigma: number;
+  /** The epsilon that the difference of the two leaves for the grid of the noise (`openNoise`). */
+  readonly gridEpsilon: number;
+  readonly clip: number;
+  readonly adaptiveClip: AdaptiveClip | null;
+  readonly delta: number;
+  readonly adjacency: dp.Adjacency;
+  /** What the sampler emits in each step. */
+  readonly event: dp.DpEvent;
+  readonly targetEpsilon: number;
+  /** What the account of all steps says: at most the target. */
+  readonly epsilon: number;
+  /** "system", or "NOT PRIVATE: seeded noise". */
+  readonly noise: string;
+}
+
+const made = new WeakMap<PrivatePlan, (run: number) => dp.mechanisms.NoiseSource>();
+
+/** Sampling rates are whole numbers of these. */
+export const RATE_STEPS = 2 ** 32;
+const SIGMAS = [0.15, 1000] as const;
+/** Noise that is added beyond what is accounted, and the share of delta that is kept: both pay for the noise's grid. */
+const EXTRA = 2 ** -10;
+export const GRID_DELTA = 2 ** -10;
+
+/**
+ * Finds the least noise that keeps a training within its target (loss distributions, rounded towards more privacy) and
+ * fixes it in a plan. Throws OPTION_RANGE where a number makes no sense, the batch is larger than the data or the target
+ * cannot be reached.
+ */
+export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
+  const { records, batch, targetEpsilon, clip, adjacency = "add-or-remove" } = spec;
+  whole("records", records, 2);
+  range("clip", clip, 1e-30, 1e30);
+  if (!(batch > 0 && batch <= records)) {
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `a private training needs an expected batch above 0 and of at most the ${records} records, got ${batch}; lower the batch`,
+    );
+  }
+  if (!dp.adjacencies.includes(adjacency)) refuse("adjacency", `one of ${dp.adjacencies.join(", ")}`, adjacency);
+  const delta = spec.delta ?? Math.min(1e-5, records ** -1.1);
+  range("delta", delta, dp.DELTA_FLOOR, 0.999);
+  if (delta >= 1 / records) {
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `delta ${delta} is not below 1/${records}: publishing one record at random would satisfy it; give at most ${(0.1 / records).toPrecision(2)}`,
+    );
+  }
+  const cap = spec.cap ?? Math.min(records, Math.ceil(batch + 6 * Math.sqrt(batch) + 1));
+  whole("cap", cap, 1);
+  const rate = Math.max(1, Math.floor((batch / records) * RATE_STEPS)) / RATE_STEPS;
+  if ((spec.steps === undefined) === (spec.epochs === undefined)) {
+    throw new MarauderError("OPTION_RANGE", "a private training needs either steps or epochs");
+  }
+  const steps = spec.steps ?? Math.max(1, Math.round(spec.epochs! / rate));
+  whole("steps", steps, 1);
+  const adaptiveClip = adaptiveOf(spec.adaptiveClip, rate * records);
+  const step = (sigma: number): dp.DpEvent => dp.truncatedPoissonSampled(rate, cap, records, dp.gaussian(sigma));
+  range("targetEpsilon", targetEpsilon, 1e-6, 1e6);
+  const culprit = dp.unsupportedByPld(step(1), adjacency);
+  if (culprit !== null) throw new MarauderError("USAGE", `no account for this training: ${culprit.reason}`);
+  const epsilonAt = (sigma: number, d: number): number =>
+    dp.pldOf(dp.repeated(step(sigma), steps), adjacency).epsilon(d);
+  const found = lowestSigma((sigma) => epsilonAt(sigma, delta), rdpSigma(), steps, targetEpsilon);
+  if (adaptiveClip !== null && adaptiveClip.countNoise <= found.value / 2) {
+    refuse("countNoise", `above ${found.value / 2}, so that noise is left for the gradient`, adaptiveClip.countNoise);
+  }
+  /** The Rényi account is quick, and never below the other one. */
+  function rdpSigma(): number | null {
+    if (dp.unsupportedByRdp(step(1), adjacency) !== null) return null;
+    const at = (sigma: number): number =>
+      dp.epsilonFromRdp(dp.rdpOf(dp.repeated(step(sigma), steps), adjacency), delta).epsilon;
+    try {
+      return dp.calibrate({ epsilonAt: at, target: targetEpsilon, low: SIGMAS[0], high: SIGMAS[1], tolerance: 1e-3 })
+        .value;
+    } catch {
+      return null;
+    }
+  }
+  const source =
+    spec.seed === undefined
+      ? dp.mechanisms.secureSource
+      : (run: number) => dp.mechanisms.seededSource(seeded(spec.seed!).child("private").child(run));
+  const plan: PrivatePlan = Object.freeze({
+    records,
+    rate,
+    expectedBatch: rate * records,
+    cap,
+    steps,
+    sigma: found.value,
+    addedSigma: found.value * (1 + EXTRA),
+    gridEpsilon: found.epsilon - epsilonAt(found.value * (1 + EXTRA), delta * (1 - GRID_DELTA)),
+    clip,
+    adaptiveClip,
+    delta,
+    adjacency,
+    event: spec.seed === undefined ? step(found.value) : dp.unsupported(dp.mechanisms.NOT_PRIVATE),
+    targetEpsilon,
+    epsilon: spec.seed === undefined ? found.epsilon : Infinity,
+    noise: source(0).label,
+  });
+  // The seed stays out of the plan: plans are printed and written, and who knows the seed subtracts the noise.
+  made.set(plan, source);
+  return plan;
+}
+
+/** `guess` is a value that is known to be enough, or null: the search for the least one begins below it. */
+function lowestSigma(
+  epsilonAt: (sigma: number) => number,
+  guess: number | null,
+  steps: number,
+  target: number,
+): dp.Calibrated {
+  const [low, high] = SIGMAS;
+  if (guess !== null && guess > 2 * low && guess < high) {
+    const near = guess * 0.75;
+    const found = dp.calibrate({ epsilonAt, target, low: near, high: guess * 1.001, tolerance: 1e-4 });
+    if (found.value > near) return found;
+  }
+  try {
+    return dp.calibrate({ epsilonAt, target, low, high, tolerance: 1e-4 });
+  } catch (error) {
+    if (!(error instanceof MarauderError) || error.code !== "OPTION_RANGE") throw error;
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `epsilon ${target} cannot be reached in ${steps} steps: even noise of ${high} times the clip norm gives ` +
+        `${epsilonAt(high).toPrecision(3)}; take fewer steps, a smaller batch, a larger cap or a larger epsilon`,
+      { cause: error },
+    );
+  }
+}
+
+function adaptiveOf(given: Partial<AdaptiveClip> | undefined, expected: number): AdaptiveClip | null {
+  if (given === undefined) return null;
+  const { quantile = 0.5, rate = 0.2, countNoise = Math.max(5, expected / 20) } = given;
+  range("quantile", quantile, 0.001, 0.999);
+  range("rate of the adaptive clip", rate, 1e-6, 10);
+  range("countNoise", countNoise, 1e-3, 1e12);
+  return Object.freeze({ quantile, rate, countNoise });
+}
+
+/** A fresh noise source of a plan; a seeded one is another for each number of steps that are spent already. Throws PLAN_INVALID for anything that `calibratePlan` did not make. */
+export function sourceOf(plan: PrivatePlan, spent = 0): dp.mechanisms.NoiseSource {
+  const source = made.get(plan);
+  if (source !== undefined) return source(spent);
+  throw new MarauderError(
+    "PLAN_INVALID",
+    `the private plan is refused: ${whyNot(plan)}; make plans with calibratePlan, and do not change them`,
+  );
+}
+
+function whyNot(plan: PrivatePlan): string {
+  try {
+    const { rate, cap, records, sigma, steps, adjacency, delta, epsilon } = plan;
+    const event = dp.repeated(dp.truncatedPoissonSampled(rate, cap, records, dp.gaussian(sigma)), steps);
+    const true_ = dp.pldOf(event, adjacency).epsilon(delta);
+    if (true_ > epsilon * (1 + 1e-9)) {
+      return `its ${steps} steps at rate ${rate} with sigma ${sigma} cost epsilon ${true_.toPrecision(6)}, it claims ${epsilon}`;
+    }
+  } catch {
+    // Not even the fields of a plan.
+  }
+  return "it was not made by calibratePlan, or was copied and changed";
+}
+
+const refuse = (name: string, expected: string, got: unknown): never => {
+  throw new MarauderError("OPTION_RANGE", `private training: ${name} must be ${expected}, got ${String(got)}`);
+};
+function whole(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) refuse(name, `a whole number from ${least}`, value);
+}
+function range(name: string, value: number, low: number, high: number): void {
+  if (!(value >= low && value <= high)) refuse(name, `a number from ${low} to ${high}`, value);
+}
