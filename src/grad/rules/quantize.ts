@@ -22,6 +22,7 @@ export const carriesQuantized: ReadonlySet<string> = new Set([
   "Concat",
   "Slice",
   "MatMulInteger",
+  "ConvInteger",
 ]);
 
 const ranges: Readonly<Record<string, readonly [number, number]>> = {

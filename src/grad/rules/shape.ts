@@ -1,5 +1,6 @@
 import { getInt, getInts, getString, int } from "../../ir/attributes.ts";
 import { int64, isFloat } from "../../tensor/index.ts";
+import type { Dim } from "../../ir/graph.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
 import { cast, constantInts, has, rankOf, refuse, scatterBack, upTo, zerosLike } from "../context.ts";
 
@@ -96,7 +97,17 @@ function sliceByPadding(cx: GradientContext, x: string, dy: string): string | nu
           b.indices(reversed.map(() => -1)),
         ]);
   if ([...before, ...after].every((p) => p === 0)) return forward;
-  return b.op("Pad", [forward, b.indices([...before, ...after]), "", b.indices(axes)]);
+  return b.op("Pad", [forward, b.indices([...everyAxis(dims, axes, before), ...everyAxis(dims, axes, after)])]);
+}
+
+/**
+ * Amounts of some axes as amounts of all. ONNX Runtime 1.30 moves a Transpose through a Pad as if its input `axes` were
+ * not there, so no rule emits one where it can be helped.
+ */
+function everyAxis(dims: readonly Dim[], axes: readonly number[], amounts: readonly number[]): number[] {
+  const out = dims.map(() => 0);
+  for (const [i, axis] of axes.entries()) out[axis < 0 ? axis + dims.length : axis] = amounts[i]!;
+  return out;
 }
 
 // y = x with a border      constant: dx = dy without the border, dvalue = Σ border; other modes add the border back
@@ -111,9 +122,17 @@ export const Pad: GradientRule = (cx, [dy]) => {
       ),
     ];
   }
-  const known = constantInts(cx, pads);
-  const inward = known === null ? b.neg(pads) : b.indices(known.map((p) => -p));
-  const dx = b.op("Pad", (axes ?? "") === "" ? [dy!, inward] : [dy!, inward, "", axes!]);
+  const known = constantInts(cx, pads)?.map((p) => -p) ?? null;
+  const dims = cx.shape(x);
+  const some = (axes ?? "") === "" ? (dims === null ? null : upTo(dims.length)) : constantInts(cx, axes);
+  const dx =
+    known !== null && dims !== null && some !== null
+      ? b.op("Pad", [dy!, b.indices([0, 1].flatMap((h) => everyAxis(dims, some, known.slice(h * some.length))))])
+      : b.op("Pad", [
+          dy!,
+          known === null ? b.neg(pads) : b.indices(known),
+          ...((axes ?? "") === "" ? [] : ["", axes!]),
+        ]);
   const all = (value: string): string => b.op("ReduceSum", [value], { keepdims: int(0) });
   return [dx, null, wants(2) ? b.reshapeLike(b.sub(all(dy!), all(dx)), node.inputs[2]!) : null];
 };

@@ -1,9 +1,13 @@
 import { Attention } from "./attention.ts";
 import { If, Loop, Scan } from "./control.ts";
 import type { Decomposition } from "./context.ts";
+import { DFT, STFT } from "./fourier.ts";
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from "./losses.ts";
 import { GroupNormalization, MeanVarianceNormalization, RMSNormalization, Swish } from "./normalization.ts";
+import { QLinearConv, QLinearMatMul } from "./quantized.ts";
 import { GRU, LSTM, RNN } from "./recurrent.ts";
+import { AffineGrid, DeformConv, GridSample, RoiAlign } from "./sampling.ts";
+import { CumProd, Det, RotaryEmbedding, TensorScatter } from "./sequence-model.ts";
 
 /** Operators of the default domain that are written with simpler ones before they are differentiated. */
 export const decompositions: Readonly<Record<string, Decomposition | undefined>> = Object.freeze({
@@ -21,4 +25,16 @@ export const decompositions: Readonly<Record<string, Decomposition | undefined>>
   SoftmaxCrossEntropyLoss,
   Attention,
   Swish,
+  RotaryEmbedding,
+  TensorScatter,
+  CumProd,
+  Det,
+  GridSample,
+  AffineGrid,
+  RoiAlign,
+  DeformConv,
+  DFT,
+  STFT,
+  QLinearConv,
+  QLinearMatMul,
 });
