@@ -1,5 +1,5 @@
 import { MarauderError } from "../errors.ts";
-import { rules, zeroByNature } from "../grad/index.ts";
+import { operatorLists } from "../grad/index.ts";
 import { getInt, summarize } from "../ir/index.ts";
 import type { Dim, Graph, Model, ModelSummary, Node, ValueInfo } from "../ir/index.ts";
 import { ancestors, dependents } from "../rewrite/uses.ts";
@@ -39,7 +39,7 @@ export interface Inspection extends ModelSummary {
   readonly cut: readonly string[] | null;
   readonly scoresAre: "logits" | "log-probabilities" | "probabilities" | null;
   readonly gradient: { readonly available: boolean; readonly reason: string | null };
-  /** Operators without a gradient rule. */
+  /** Operators that have no gradient whatever their form; one that has may still be refused, see `gradient.reason`. */
   readonly withoutRule: readonly InspectedOperator[];
   /** Operators with kinks (Relu, MaxPool): harmless for attacks. */
   readonly kinked: readonly InspectedOperator[];
@@ -69,6 +69,8 @@ const flats = new Set(
   ).split(" "),
 );
 
+const differentiated = new Set([...operatorLists.rule, ...operatorLists.zero, ...operatorLists.decomposed]);
+
 /** Inspects a model without running it. Never throws for what the model is: problems are listed. */
 export function inspectModel(model: Model, options: PrepareOptions = {}): Inspection {
   const problems: string[] = [];
@@ -91,11 +93,7 @@ export function inspectModel(model: Model, options: PrepareOptions = {}): Inspec
     cut: prepared?.cut ?? null,
     scoresAre: prepared === null ? null : prepared.kind === "sigmoid-logits" ? "logits" : prepared.kind,
     gradient: gradientOf(prepared, classes, problems),
-    withoutRule: countOperators(
-      graph,
-      path,
-      (n) => !isDefault(n) || (rules[n.op] === undefined && !zeroByNature.has(n.op)),
-    ),
+    withoutRule: countOperators(graph, path, (n) => !isDefault(n) || !differentiated.has(n.op)),
     kinked: countOperators(graph, path, (n) => isDefault(n) && kinks.has(n.op)),
     flat: countOperators(graph, path, (n) => isDefault(n) && (flats.has(n.op) || castsToWhole(n))),
     batch: {
