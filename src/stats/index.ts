@@ -8,3 +8,5 @@ export * from "./quantiles.ts";
 export * from "./shift.ts";
 export * from "./contingency.ts";
 export * from "./multiple-testing.ts";
+export * from "./skew-normal.ts";
+export * from "./kolmogorov.ts";

@@ -16,3 +16,11 @@ export {
 } from "./http.ts";
 export { argmaxRows, checkLabels, logOfProbabilities } from "./scores.ts";
 export { openOnnxTarget, type OnnxTarget, type OnnxTargetOptions } from "./onnx.ts";
+export {
+  openLanguageModel,
+  textBits,
+  type Continuation,
+  type LanguageModel,
+  type LanguageModelOptions,
+  type Question,
+} from "./language.ts";
