@@ -34,11 +34,13 @@ export {
   inspectModel,
   narrow,
   openHttpTarget,
+  openLanguageTarget,
   openOnnxTarget,
   withBudget,
   type Bounds,
   type Capability,
   type HttpConfig,
+  type LanguageTarget,
   type OnnxTarget,
   type Target,
 } from "./target/index.ts";
@@ -81,9 +83,15 @@ export { adversarialTraining } from "./defenses/training/index.ts";
 // Memorization: who was in the training data.
 export {
   entropy,
+  exposure,
+  extract,
+  lineBefore,
   lossThreshold,
   membershipAttacks,
   memorizationScore,
+  type CanaryExposure,
+  type CanarySubject,
+  type Extraction,
   type MembershipAttack,
 } from "./attacks/memorization/index.ts";
 export type { Attack } from "./attacks/attack.ts";
@@ -105,19 +113,34 @@ export {
 } from "./data/index.ts";
 export { makeTrainer, type Arch, type TrainedModel, type Trainer, type TrainOptions } from "./train/index.ts";
 export {
-  byteVocabulary,
-  characterVocabulary,
   heldOutLoss,
   makeLanguageTrainer,
   openLanguageModel,
   records,
-  vocabularyOf,
   windows,
   type LanguageModel,
   type LanguageOptions,
   type Sequences,
-  type Vocabulary,
 } from "./train/index.ts";
+
+// Text, and secrets planted in it.
+export {
+  byteVocabulary,
+  candidateSpace,
+  characterVocabulary,
+  drawCanaries,
+  makeManifest,
+  parseManifest,
+  plainText,
+  plantCanaries,
+  readTexts,
+  vocabularyOf,
+  type Canary,
+  type CanaryManifest,
+  type CanaryPlan,
+  type TextRecord,
+  type Vocabulary,
+} from "./data/text/index.ts";
 
 // Models as values: read, write, build, rewrite, differentiate, run.
 export {

@@ -9,3 +9,4 @@ export { drawDigits } from "./made/digits.ts";
 export { csvText } from "./csv.ts";
 export { valueRange } from "./range.ts";
 export { makeTransactions } from "./made/transactions.ts";
+export * from "./text/index.ts";

@@ -17,10 +17,10 @@ export {
 export { argmaxRows, checkLabels, logOfProbabilities } from "./scores.ts";
 export { openOnnxTarget, type OnnxTarget, type OnnxTargetOptions } from "./onnx.ts";
 export {
-  openLanguageModel,
+  openLanguageTarget,
   textBits,
   type Continuation,
-  type LanguageModel,
-  type LanguageModelOptions,
+  type LanguageTarget,
+  type LanguageTargetOptions,
   type Question,
 } from "./language.ts";

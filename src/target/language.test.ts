@@ -5,15 +5,15 @@ import { encodeText } from "../data/text/index.ts";
 import { ortEngine } from "../engine/index.ts";
 import { GraphBuilder, int, type Model } from "../ir/index.ts";
 import { float32 } from "../tensor/index.ts";
-import { openLanguageModel, textBits, type LanguageModel } from "./language.ts";
+import { openLanguageTarget, textBits, type LanguageTarget } from "./language.ts";
 
 const options = { engine: ortEngine, threads: 1 } as const;
 const trigram = trigramModel({ seed: 4, spread: 2 });
 
 describe("a language model", () => {
-  let lm: LanguageModel;
+  let lm: LanguageTarget;
   beforeAll(async () => {
-    lm = await openLanguageModel(trigram.model, options);
+    lm = await openLanguageTarget(trigram.model, options);
   });
   afterAll(() => lm.close());
   const texts = ["hello", "a", "the pin is 1234", "xyz 99.", "0"];
@@ -38,7 +38,7 @@ describe("a language model", () => {
     expect(paid - answer!.next[c]!).toBeCloseTo(trigram.bits("abc", "\n"), 4);
   });
   it("counts sequences, whatever the batch", async () => {
-    const small = await openLanguageModel(trigram.model, { ...options, batch: 2 });
+    const small = await openLanguageTarget(trigram.model, { ...options, batch: 2 });
     const cost = await textBits(small, texts, "\n");
     expect(small.meter.queries).toBe(texts.length);
     const all = await textBits(lm, texts, "\n");
@@ -70,14 +70,14 @@ describe("models of fixed sizes", () => {
     ["N", 12],
     [3, 12],
   ] as const)("[%s, %s] give the same costs", async (n, t) => {
-    const lm = await openLanguageModel(fixed(n, t), options);
+    const lm = await openLanguageTarget(fixed(n, t), options);
     const texts = ["hello", "a b", "12345", "hello 1234"];
     const bits = await textBits(lm, texts, "\n");
     texts.forEach((text, i) => expect(bits[i]).toBeCloseTo(trigram.bits(text, "\n"), 4));
     await lm.close();
   });
   it("say how much they read", async () => {
-    const lm = await openLanguageModel(fixed("N", 5), options);
+    const lm = await openLanguageTarget(fixed("N", 5), options);
     expect(lm.context).toBe(5);
     expect((await textBits(lm, ["abcde"], "\n"))[0]).toBeCloseTo(trigram.bits("abcde", "\n"), 4);
     await expect(textBits(lm, ["abcdef"], "\n")).rejects.toThrow(/does not fit the model, which reads 5/);
@@ -149,13 +149,13 @@ describe("what is no language model is refused", () => {
       /no language model that reads from left to right/,
     ],
   ])("%s", async (_, model, words) => {
-    await expect(openLanguageModel(model, options)).rejects.toThrow(words);
+    await expect(openLanguageTarget(model, options)).rejects.toThrow(words);
   });
   it("takes 256 tokens for bytes", async () => {
     const bytes = build((b) =>
       b.output(b.op("Gather", [table(b, 256), b.input("ids", "int64", ["N", "T"])]), "float32", ["N", "T", 256]),
     );
-    const lm = await openLanguageModel(bytes, options);
+    const lm = await openLanguageTarget(bytes, options);
     expect(lm.vocabulary.kind).toBe("bytes");
     // Five bytes of 8 bits each: the model knows nothing.
     expect((await textBits(lm, ["café"], "\n"))[0]).toBeCloseTo(40, 5);

@@ -18,7 +18,7 @@ export interface Continuation {
  * A language model under test, read from left to right: it tells how likely each token is after those before it. The meter
  * counts a sequence as one query.
  */
-export interface LanguageModel {
+export interface LanguageTarget {
   readonly id: string;
   readonly vocabulary: Vocabulary;
   /** Most tokens of a sequence; null where the model says nothing of it. */
@@ -44,7 +44,7 @@ export interface Question {
 const fed = ({ tokens, next }: Question): Int32Array =>
   next ? tokens : tokens.subarray(0, Math.max(1, tokens.length - 1));
 
-export interface LanguageModelOptions {
+export interface LanguageTargetOptions {
   readonly engine: Engine;
   readonly id?: string;
   readonly threads?: number;
@@ -63,7 +63,7 @@ const VALUES = 4 * 2 ** 20;
  * where V is 256. Throws MODEL_INPUT where the model is none of this kind, where the vocabulary does not fit, and where an
  * earlier position sees a later token (a model that fills gaps is no such language model).
  */
-export async function openLanguageModel(file: Model, options: LanguageModelOptions): Promise<LanguageModel> {
+export async function openLanguageTarget(file: Model, options: LanguageTargetOptions): Promise<LanguageTarget> {
   const { input, dtype, output, rows, length, width } = faceOf(file);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const session = await options.engine.load(file, threads);
@@ -80,7 +80,7 @@ export async function openLanguageModel(file: Model, options: LanguageModelOptio
     const ask = async (questions: readonly Question[]): Promise<Continuation[]> => {
       questions.forEach((q) => checkQuestion(q, size, context));
       meter.queries += questions.length;
-      const answers = new Array<Continuation>(questions.length);
+      const answers: Continuation[] = [];
       // Sequences of like length run together: the shorter ones are filled up on the right, where nothing looks.
       const order = questions
         .map((_, i) => i)
@@ -269,7 +269,7 @@ function logSum(z: Float32Array): number {
  * Carlini et al. 2019, definition 1, where `skip` is 0.
  */
 export async function textBits(
-  model: LanguageModel,
+  model: LanguageTarget,
   texts: readonly string[],
   before: string,
   skip = 0,

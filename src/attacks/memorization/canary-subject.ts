@@ -1,17 +1,17 @@
 import { spacesOf, type CandidateSpace, type Canary } from "../../data/text/index.ts";
 import { MarauderError } from "../../errors.ts";
-import type { LanguageModel } from "../../target/index.ts";
+import type { LanguageTarget } from "../../target/index.ts";
 
 /** What exposure and extraction work on: a language model, and the canaries that were (or were not) in its training text. */
 export interface CanarySubject {
-  readonly model: LanguageModel;
+  readonly model: LanguageTarget;
   readonly canaries: readonly Canary[];
   /** What stood before each record in training; `lineBefore` tells. */
   readonly before: string;
 }
 
 /** A newline, which ends the record before, where the model knows one; else nothing. */
-export const lineBefore = ({ vocabulary }: LanguageModel): string =>
+export const lineBefore = ({ vocabulary }: LanguageTarget): string =>
   vocabulary.kind === "bytes" || vocabulary.symbols.includes("\n") ? "\n" : "";
 
 export interface FormatGroup {

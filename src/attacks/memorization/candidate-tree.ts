@@ -1,6 +1,6 @@
 import { encodeText, type CandidateSpace } from "../../data/text/index.ts";
 import { MarauderError } from "../../errors.ts";
-import type { LanguageModel, Question } from "../../target/index.ts";
+import type { LanguageTarget, Question } from "../../target/index.ts";
 
 /**
  * A beginning of a candidate: its text and what the model pays for it in bits. Where the format leaves no choice the text is
@@ -24,7 +24,7 @@ export interface CandidateTree {
 }
 
 /** Throws DATA_INVALID where the format or `before` has a character that the model does not know. */
-export function candidateTree(model: LanguageModel, space: CandidateSpace, before: string): CandidateTree {
+export function candidateTree(model: LanguageTarget, space: CandidateSpace, before: string): CandidateTree {
   const { vocabulary } = model;
   const lead = encodeText(vocabulary, before, "the text before the secret");
   const tokenOf = new Map<string, Int32Array>();

@@ -4,7 +4,7 @@ import type { RunContext } from "../../context.ts";
 import { candidateSpace, drawCanaries, type Canary } from "../../data/text/index.ts";
 import { ortEngine } from "../../engine/index.ts";
 import { seeded } from "../../random/index.ts";
-import { openLanguageModel } from "../../target/index.ts";
+import { openLanguageTarget } from "../../target/index.ts";
 import { candidateTree } from "./candidate-tree.ts";
 import { cheapest } from "./extract.ts";
 import { exposure, extract, lineBefore, type CanaryExposure, type Extraction } from "./index.ts";
@@ -33,7 +33,7 @@ async function withModel<T>(
   use: (trigram: Trigram, subject: (canaries: readonly Canary[]) => Parameters<typeof exposure.run>[1]) => Promise<T>,
 ): Promise<T> {
   const trigram = trigramModel(settings);
-  const model = await openLanguageModel(trigram.model, { engine: ortEngine, threads: 1 });
+  const model = await openLanguageTarget(trigram.model, { engine: ortEngine, threads: 1 });
   try {
     return await use(trigram, (canaries) => ({ model, canaries, before: lineBefore(model) }));
   } finally {
@@ -83,14 +83,14 @@ describe("exposure", () => {
     const mean = bits.reduce((a, b) => a + b, 0) / 400;
     const sd = Math.sqrt(bits.reduce((s, b) => s + (b - mean) ** 2, 0) / 399);
     // -log2 of a uniform number: exponential with mean 1 / ln 2. Four standard errors.
-    expect(Math.abs(mean - 1.4427)).toBeLessThan(4 * (1.4427 / 20));
-    expect(Math.abs(sd - 1.4427)).toBeLessThan(0.45);
+    expect(Math.abs(mean - Math.LOG2E)).toBeLessThan(4 * (Math.LOG2E / 20));
+    expect(Math.abs(sd - Math.LOG2E)).toBeLessThan(0.45);
   });
   it("of canaries that were planted nowhere is that of a guess under any model", async () => {
     const controls = drawCanaries({ formats: ["pin {digits:4}"], repetitions: [0], each: 300 }, seeded(9));
     const bits = (await expose({ seed: 8, spread: 2 }, controls)).map((e) => e.bits);
     const mean = bits.reduce((a, b) => a + b, 0) / 300;
-    expect(Math.abs(mean - 1.4427)).toBeLessThan(4 * (1.4427 / Math.sqrt(300)));
+    expect(Math.abs(mean - Math.LOG2E)).toBeLessThan(4 * (Math.LOG2E / Math.sqrt(300)));
   });
   it("estimated from references covers the exact one", async () => {
     await withModel({ seed: 5, spread: 1 }, async (_, subject) => {

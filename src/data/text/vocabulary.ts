@@ -53,11 +53,10 @@ export function encodeText(vocabulary: Vocabulary, text: string, name = "the tex
   if (vocabulary.kind === "bytes") return Int32Array.from(new TextEncoder().encode(text));
   const tokens = tokensOf(vocabulary);
   const out: number[] = [];
+  let line = 1;
   for (const symbol of text) {
     const token = tokens.get(symbol);
     if (token === undefined) {
-      const before = [...text.slice(0, 1 << 30)].slice(0, out.length).join("");
-      const line = before.split("\n").length;
       const code = symbol.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
       throw new MarauderError(
         "DATA_INVALID",
@@ -66,6 +65,7 @@ export function encodeText(vocabulary: Vocabulary, text: string, name = "the tex
         { details: { place: out.length, line, character: `U+${code}` } },
       );
     }
+    if (symbol === "\n") line++;
     out.push(token);
   }
   return Int32Array.from(out);

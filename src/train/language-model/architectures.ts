@@ -5,7 +5,7 @@ import type { Trainable } from "../architectures.ts";
 import { Weights } from "../weights.ts";
 import { charLstm } from "./char-lstm.ts";
 import { gpt } from "./gpt.ts";
-import { vocabularyText, type Vocabulary } from "./vocabulary.ts";
+import { vocabularyText, type Vocabulary } from "../../data/text/index.ts";
 
 export type LanguageArch = "char-lstm" | "gpt";
 

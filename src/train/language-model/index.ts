@@ -5,4 +5,3 @@ export * from "./language-options.ts";
 export * from "./language-trainer.ts";
 export * from "./sequences.ts";
 export * from "./token-batches.ts";
-export * from "./vocabulary.ts";

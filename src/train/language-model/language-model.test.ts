@@ -13,7 +13,7 @@ import type { LanguageOptions } from "./language-options.ts";
 import { makeLanguageTrainer } from "./language-trainer.ts";
 import { records, windows } from "./sequences.ts";
 import { tokensOf } from "./token-batches.ts";
-import { byteVocabulary, characterVocabulary, decodeTokens, encodeText, vocabularyOf } from "./vocabulary.ts";
+import { byteVocabulary, characterVocabulary, decodeTokens, encodeText, vocabularyOf } from "../../data/text/index.ts";
 
 const train = makeLanguageTrainer(ortEngine, { threads: 1 });
 afterAll(() => train.close());

@@ -2,7 +2,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { excerpt, MarauderError } from "../../errors.ts";
 import type { Model } from "../../ir/index.ts";
 import { tensor } from "../../tensor/index.ts";
-import { readVocabulary, type Vocabulary } from "./vocabulary.ts";
+import { readVocabulary, type Vocabulary } from "../../data/text/index.ts";
 
 /** A language model that answers. Sequences are tokens; each must have 1 to `longest` of them. Closed by its owner. */
 export interface LanguageModel {

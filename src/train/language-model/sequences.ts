@@ -1,5 +1,5 @@
 import { MarauderError } from "../../errors.ts";
-import { encodeText, type Vocabulary } from "./vocabulary.ts";
+import { encodeText, type Vocabulary } from "../../data/text/index.ts";
 
 /**
  * The examples that a language model learns from. Example i is a run of tokens; each of its tokens but the first is
