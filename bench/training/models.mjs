@@ -2,46 +2,70 @@
 // The same architectures stand in peer_torch.py.
 import { GraphBuilder, int, ints } from "../../dist/ir/index.js";
 import { seeded } from "../../dist/random/index.js";
-import { float32, sizeOf } from "../../dist/tensor/index.js";
+import { float32, int64, sizeOf } from "../../dist/tensor/index.js";
 
 const rng = seeded(0).child("bench");
+const VOCABULARY = 65;
 
 /** A builder that remembers its weights. */
-function start(shape) {
+function start(shape, dtype = "float32") {
   const b = new GraphBuilder();
   const parameters = [];
-  const weight = (dims, label) => {
+  const constants = new Map();
+  const put = (dims, label, fill) => {
     const data = new Float32Array(sizeOf(dims));
-    rng.child(label).fillNormal(data, 0, 1 / Math.sqrt(sizeOf(dims.slice(1)) || 1));
-    parameters.push(b.constant(float32(dims, data), label));
-    return parameters.at(-1);
+    fill(data);
+    const name = b.fresh(label);
+    // Kept apart from the builder, which shares equal constants: two zero biases must stay two parameters.
+    constants.set(name, float32(dims, data));
+    parameters.push(name);
+    return name;
   };
-  const x = b.input("x", "float32", ["N", ...shape]);
-  const dense = (v, i, o, label) => b.op("Gemm", [v, weight([i, o], `${label}.w`), weight([o], `${label}.b`)]);
+  const weight = (dims, label, fanIn = sizeOf(dims.slice(1)) || 1) =>
+    put(dims, label, (data) => rng.child(label).fillNormal(data, 0, 1 / Math.sqrt(fanIn)));
+  const filled = (dims, label, value) => put(dims, label, (data) => data.fill(value));
+  const x = b.input("x", dtype, ["N", ...shape]);
+  const dense = (v, i, o, label) => b.op("Gemm", [v, weight([i, o], `${label}.w`, i), filled([o], `${label}.b`, 0)]);
+  /** The same over [N, T, i]. */
+  const linear = (v, i, o, label) => b.add(b.matmul(v, weight([i, o], `${label}.w`, i)), filled([o], `${label}.b`, 0));
   const relu = (v) => b.op("Relu", [v]);
-  const conv = (v, i, o, label) =>
-    b.op("Conv", [v, weight([o, i, 3, 3], `${label}.w`), weight([o], `${label}.b`)], {
-      kernel_shape: ints([3, 3]),
-      pads: ints([1, 1, 1, 1]),
+  const conv = (v, i, o, label, { kernel = 3, stride = 1, bias = true } = {}) => {
+    const pad = (kernel - 1) / 2;
+    const w = weight([o, i, kernel, kernel], `${label}.w`);
+    return b.op("Conv", bias ? [v, w, filled([o], `${label}.b`, 0)] : [v, w], {
+      kernel_shape: ints([kernel, kernel]),
+      pads: ints([pad, pad, pad, pad]),
+      strides: ints([stride, stride]),
     });
-  const finish = (logits, classes, batch) => {
-    b.output(logits, "float32", ["N", classes], "logits");
+  };
+  const groupNorm = (v, channels, groups, label) =>
+    b.op("GroupNormalization", [v, filled([channels], `${label}.s`, 1), filled([channels], `${label}.b`, 0)], {
+      num_groups: int(groups),
+    });
+  const layerNorm = (v, width, label) =>
+    b.op("LayerNormalization", [v, filled([width], `${label}.s`, 1), filled([width], `${label}.b`, 0)], {
+      axis: int(-1),
+    });
+  const finish = (logits, out, batch, more = {}) => {
+    b.output(logits, "float32", ["N", ...out], "logits");
+    const graph = b.build();
     const model = {
-      irVersion: 8,
-      opsets: { "": 18 },
+      irVersion: 10,
+      opsets: { "": 21 },
       producer: "bench",
       producerVersion: "",
       metadata: {},
-      graph: b.build(),
+      graph: { ...graph, constants: new Map([...graph.constants, ...constants]) },
     };
-    return { trainable: { model, parameters, frozen: [], features: logits }, batch, shape, classes };
+    const trainable = { model, parameters, frozen: [], features: logits };
+    return { trainable, batch, shape, dtype, classes: out.at(-1), loss: "cross-entropy", ...more };
   };
-  return { b, x, dense, relu, conv, finish };
+  return { b, x, weight, filled, dense, linear, relu, conv, groupNorm, layerNorm, finish };
 }
 
 function tabular() {
   const { x, dense, relu, finish } = start([30]);
-  return finish(dense(relu(dense(relu(dense(x, 30, 64, "a")), 64, 64, "b")), 64, 2, "c"), 2, 1024);
+  return finish(dense(relu(dense(relu(dense(x, 30, 64, "a")), 64, 64, "b")), 64, 2, "c"), [2], 1024);
 }
 
 /** The same functions as conv, relu, conv, relu, pool: ReLU behind the pooling gives the same values on a quarter. */
@@ -50,7 +74,83 @@ function mnistCnn() {
   const wide = conv(relu(conv(x, 1, 32, "c1")), 32, 64, "c2");
   const pooled = relu(b.op("MaxPool", [wide], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) }));
   const flat = b.op("Flatten", [pooled], { axis: int(1) });
-  return finish(dense(relu(dense(flat, 64 * 14 * 14, 128, "d1")), 128, 10, "d2"), 10, 128);
+  return finish(dense(relu(dense(flat, 64 * 14 * 14, 128, "d1")), 128, 10, "d2"), [10], 128);
 }
 
-export const models = { tabular, "mnist-cnn": mnistCnn };
+/** ResNet-18 for images of 32 x 32 (He et al. 2016 with a first convolution of 3 x 3), GroupNorm of 16 groups. */
+function resnet18() {
+  const { b, x, dense, relu, conv, groupNorm, finish } = start([3, 32, 32]);
+  const norm = (v, i, o, label, options) =>
+    groupNorm(conv(v, i, o, label, { ...options, bias: false }), o, 16, `${label}.n`);
+  let v = relu(norm(x, 3, 64, "stem"));
+  let from = 64;
+  [64, 128, 256, 512].forEach((to, stage) => {
+    for (let block = 0; block < 2; block++) {
+      const label = `s${stage}b${block}`;
+      const stride = stage > 0 && block === 0 ? 2 : 1;
+      const inner = norm(relu(norm(v, from, to, `${label}.1`, { stride })), to, to, `${label}.2`);
+      const skip = from === to ? v : norm(v, from, to, `${label}.s`, { stride, kernel: 1 });
+      v = relu(b.add(inner, skip));
+      from = to;
+    }
+  });
+  const pooled = b.op("Flatten", [b.op("GlobalAveragePool", [v])], { axis: int(1) });
+  return finish(dense(pooled, 512, 10, "fc"), [10], 32);
+}
+
+const text = { loss: "next-token" };
+
+/** Embedding 64, one LSTM layer of 128, T = 64. */
+function charLstm() {
+  const [T, E, H] = [64, 64, 128];
+  const { b, x, weight, filled, linear, finish } = start([T], "int64");
+  const e = b.op("Gather", [weight([VOCABULARY, E], "embed", 1), x]);
+  const gates = [weight([1, 4 * H, E], "w", E), weight([1, 4 * H, H], "r", H), filled([1, 8 * H], "b", 0)];
+  const y = b.op("LSTM", [b.transpose(e, [1, 0, 2]), ...gates], { hidden_size: int(H) });
+  const h = b.transpose(b.squeeze(y, [1]), [1, 0, 2]);
+  return finish(linear(h, H, VOCABULARY, "out"), [T, VOCABULARY], 32, text);
+}
+
+/** Pre-norm decoder: 4 layers, width 128, 4 heads, MLP 512 with GELU, T = 128, learned positions. */
+function transformer() {
+  const [T, D, HEADS] = [128, 128, 4];
+  const { b, x, weight, linear, layerNorm, finish } = start([T], "int64");
+  const mask = new Float32Array(T * T);
+  for (let i = 0; i < T; i++) mask.fill(-1e30, i * T + i + 1, (i + 1) * T);
+  const causal = b.constant(float32([T, T], mask), "causal");
+  let v = b.add(b.op("Gather", [weight([VOCABULARY, D], "embed", 1), x]), weight([T, D], "place", 1));
+  for (let i = 0; i < 4; i++) {
+    const qkv = b.reshape(linear(layerNorm(v, D, `l${i}.n1`), D, 3 * D, `l${i}.qkv`), [0, 0, 3 * HEADS, D / HEADS]);
+    const [q, k, u] = b.opN("Split", [b.transpose(qkv, [0, 2, 1, 3])], 3, { axis: int(1), num_outputs: int(3) });
+    const scores = b.mul(b.matmul(q, b.transpose(k, [0, 1, 3, 2])), b.scalar(1 / Math.sqrt(D / HEADS)));
+    const weights = b.op("Softmax", [b.add(scores, causal)], { axis: int(-1) });
+    const mixed = b.reshape(b.transpose(b.matmul(weights, u), [0, 2, 1, 3]), [0, 0, D]);
+    v = b.add(v, linear(mixed, D, D, `l${i}.o`));
+    const inner = b.op("Gelu", [linear(layerNorm(v, D, `l${i}.n2`), D, 4 * D, `l${i}.up`)]);
+    v = b.add(v, linear(inner, 4 * D, D, `l${i}.down`));
+  }
+  return finish(linear(layerNorm(v, D, "n"), D, VOCABULARY, "out"), [T, VOCABULARY], 16, text);
+}
+
+export const models = {
+  tabular,
+  "mnist-cnn": mnistCnn,
+  "resnet18-gn": resnet18,
+  "char-lstm": charLstm,
+  transformer,
+};
+
+/** Random inputs and targets of a model. */
+export function dataOf({ batch, shape, dtype, classes, loss }) {
+  const own = rng.child("data");
+  const count = batch * sizeOf(shape);
+  if (dtype === "int64") {
+    const ids = () => int64([batch, ...shape], Array.from({ length: count }, () => own.int(VOCABULARY)));
+    return { features: ids(), targets: ids(), loss };
+  }
+  const x = new Float32Array(count);
+  own.fillUniform(x, 0, 1);
+  const targets = float32([batch, classes]);
+  for (let i = 0; i < batch; i++) targets.data[i * classes + own.int(classes)] = 1;
+  return { features: float32([batch, ...shape], x), targets, loss };
+}

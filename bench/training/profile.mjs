@@ -1,0 +1,87 @@
+// Where a training step spends its time: ONNX Runtime's own clock for each node, the fastest of several runs.
+// Usage: node bench/training/profile.mjs MODEL plain|clipped [THREADS [RUNS]]
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ort from "onnxruntime-node";
+import { encodeModel } from "../../dist/ir/index.js";
+import { stepProgram } from "../../dist/train/step.js";
+import { clippedProgram, layoutOf, losses, pack, updateRule } from "../../dist/train/index.js";
+import { dataOf, models } from "./models.mjs";
+import { sgd } from "./sgd.mjs";
+
+const [name, kind, threads = "1", runs = "8"] = process.argv.slice(2);
+const model = models[name]();
+const { trainable, batch, loss } = model;
+const layout = layoutOf(trainable.model, trainable.parameters);
+const rule = updateRule(sgd, layout);
+const program =
+  kind === "plain" ? stepProgram(trainable, layout, rule, losses[loss]) : clippedProgram(trainable, layout, loss);
+const bytes = encodeModel(program.model);
+const session = await ort.InferenceSession.create(bytes, {
+  intraOpNumThreads: Number(threads),
+  interOpNumThreads: 1,
+  enableProfiling: true,
+  logSeverityLevel: 4,
+  profileFilePrefix: join(tmpdir(), "marauder-profile"),
+  ...(process.env.LEVEL && { graphOptimizationLevel: process.env.LEVEL }),
+  extra: { session: { intra_op: { allow_spinning: "0" } } },
+});
+const { features, targets } = dataOf(model);
+const t = (v) => new ort.Tensor(v.dtype, v.data, v.dims);
+const flat = (data) => new ort.Tensor("float32", data, [data.length]);
+const packed = pack(trainable.model, layout);
+const feeds = {
+  x: t(features),
+  "train.targets": t(targets),
+  "train.parameters": flat(packed),
+  ...(kind === "plain"
+    ? {
+        "train.weights": flat(new Float32Array(batch).fill(1 / batch)),
+        "train.rates": flat(Float32Array.of(1e-4, 0.9)),
+        "train.state.0": flat(new Float32Array(packed.length)),
+      }
+    : { "train.clip": flat(Float32Array.of(1)) }),
+};
+let cpu = Infinity;
+for (let i = 0; i < Number(runs); i++) {
+  const before = process.cpuUsage();
+  await session.run(feeds);
+  const { user, system } = process.cpuUsage(before);
+  cpu = Math.min(cpu, (user + system) / 1000);
+}
+session.endProfiling();
+const file = readdirSync(tmpdir())
+  .filter((f) => f.startsWith("marauder-profile"))
+  .map((f) => join(tmpdir(), f))
+  .at(-1);
+const events = JSON.parse(readFileSync(file, "utf8"));
+rmSync(file);
+const nodes = new Map();
+for (const e of events) {
+  if (!e.name.endsWith("_kernel_time")) continue;
+  const { op_name, input_type_shape: shapes, output_type_shape: out } = e.args;
+  const show = (list) => (list ?? []).map((s) => `[${Object.values(s)[0]}]`).join(" ");
+  const known = nodes.get(e.name);
+  if (known) known.us = Math.min(known.us, e.dur);
+  else nodes.set(e.name, { name: e.name.slice(0, -12), op: op_name, us: e.dur, shapes: `${show(shapes)} -> ${show(out)}` });
+}
+const all = [...nodes.values()];
+const total = all.reduce((s, n) => s + n.us, 0);
+const byOp = new Map();
+for (const n of all) {
+  const known = byOp.get(n.op) ?? { us: 0, count: 0 };
+  byOp.set(n.op, { us: known.us + n.us, count: known.count + 1 });
+}
+const ms = (us) => (us / 1000).toFixed(2).padStart(9);
+console.log(
+  `${name} ${kind}: ${all.length} nodes, ${ms(total)} ms in kernels, ${cpu.toFixed(1)} ms of processor time, ` +
+    `${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`,
+);
+for (const [op, { us, count }] of [...byOp].toSorted((a, b) => b[1].us - a[1].us).slice(0, 16)) {
+  console.log(`${ms(us)} ${((100 * us) / total).toFixed(1).padStart(5)} %  ${op} x${count}`);
+}
+console.log("");
+for (const n of all.toSorted((a, b) => b.us - a.us).slice(0, Number(process.env.TOP ?? 25))) {
+  console.log(`${ms(n.us)}  ${n.op} ${n.name}  ${n.shapes}`);
+}
