@@ -145,7 +145,11 @@ export function dataOf({ batch, shape, dtype, classes, loss }) {
   const own = rng.child("data");
   const count = batch * sizeOf(shape);
   if (dtype === "int64") {
-    const ids = () => int64([batch, ...shape], Array.from({ length: count }, () => own.int(VOCABULARY)));
+    const ids = () =>
+      int64(
+        [batch, ...shape],
+        Array.from({ length: count }, () => own.int(VOCABULARY)),
+      );
     return { features: ids(), targets: ids(), loss };
   }
   const x = new Float32Array(count);

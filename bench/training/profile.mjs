@@ -21,9 +21,10 @@ const bytes = encodeModel(program.model);
 const session = await ort.InferenceSession.create(bytes, {
   intraOpNumThreads: Number(threads),
   interOpNumThreads: 1,
-  enableProfiling: true,
+  enableProfiling: process.env.PROFILE !== "0",
   logSeverityLevel: 4,
   profileFilePrefix: join(tmpdir(), "marauder-profile"),
+  ...JSON.parse(process.env.SESSION ?? "{}"),
   ...(process.env.LEVEL && { graphOptimizationLevel: process.env.LEVEL }),
   extra: { session: { intra_op: { allow_spinning: "0" } } },
 });
@@ -50,6 +51,8 @@ for (let i = 0; i < Number(runs); i++) {
   const { user, system } = process.cpuUsage(before);
   cpu = Math.min(cpu, (user + system) / 1000);
 }
+console.log(`${cpu.toFixed(1)} ms of processor time, ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
+if (process.env.PROFILE === "0") process.exit(0);
 session.endProfiling();
 const file = readdirSync(tmpdir())
   .filter((f) => f.startsWith("marauder-profile"))
@@ -64,7 +67,13 @@ for (const e of events) {
   const show = (list) => (list ?? []).map((s) => `[${Object.values(s)[0]}]`).join(" ");
   const known = nodes.get(e.name);
   if (known) known.us = Math.min(known.us, e.dur);
-  else nodes.set(e.name, { name: e.name.slice(0, -12), op: op_name, us: e.dur, shapes: `${show(shapes)} -> ${show(out)}` });
+  else
+    nodes.set(e.name, {
+      name: e.name.slice(0, -12),
+      op: op_name,
+      us: e.dur,
+      shapes: `${show(shapes)} -> ${show(out)}`,
+    });
 }
 const all = [...nodes.values()];
 const total = all.reduce((s, n) => s + n.us, 0);

@@ -29,12 +29,12 @@ try {
 }
 const rows = [];
 let torch = "";
-for (const model of ["tabular", "mnist-cnn"]) {
+for (const model of ["tabular", "mnist-cnn", "resnet18-gn", "char-lstm", "transformer"]) {
   const rounds = Array.from({ length: ROUNDS }, () => ({
     plain: ours(model, "plain"),
     torch: theirs(model, "plain"),
     clipped: ours(model, "clipped"),
-    vmap: theirs(model, "clipped"),
+    vmap: theirs(model, "vmap"),
     ...(opacus && { opacus: theirs(model, "opacus") }),
   }));
   torch = rounds[0].torch.engine;

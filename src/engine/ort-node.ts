@@ -67,6 +67,8 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
       executionProviders: ["cpu"],
       intraOpNumThreads: options.threads ?? availableParallelism(),
       interOpNumThreads: 1,
+      // A plan of all values is kept beside the memory of the first run: twice the peak, and not faster.
+      enableMemPattern: false,
       logSeverityLevel: 4, // errors come back as exceptions
       // Waiting threads that spin gain at most a fifth on a quiet machine, and make runs three times slower on a busy one.
       extra: { session: { intra_op: { allow_spinning: "0" } } },

@@ -10,3 +10,4 @@ export { tapFeatures } from "./tap-features.ts";
 export { ancestors, captured, dependents, namesRead, producers, readers } from "./uses.ts";
 export { halfToNumber, hasFloat16, widenFloat16 } from "./widen-float16.ts";
 export { decompose, decompositions, type Decomposed, type DecomposeOptions } from "./decompose/index.ts";
+export { winograd } from "./winograd.ts";

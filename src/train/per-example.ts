@@ -15,6 +15,7 @@ import { float32, sizeOf } from "../tensor/index.ts";
 import { batchAxes, knownOf } from "./batch-axis.ts";
 import { useOf, type Site, type Use } from "./per-example-uses.ts";
 import type { Layout } from "./parameters.ts";
+import { fewerProducts } from "./step.ts";
 
 /** A parameter seen through operators that only move its entries: how a gradient of the view becomes one of it. */
 interface View {
@@ -53,7 +54,7 @@ export interface PerExample {
 export function perExample(model: Model, rows: string, inputs: readonly string[], layout: Layout): PerExample {
   const opened = openUses(inferTypes(model), inputs, layout);
   const wrt = opened.sites.map((site) => site.at);
-  const made = grad(opened.model, { of: rows, wrt });
+  const made = grad(fewerProducts(opened.model), { of: rows, wrt });
   const typed = inferTypes(made.model);
   const b = new GraphBuilder(typed.graph);
   b.clearOutputs();
