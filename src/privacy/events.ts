@@ -42,6 +42,16 @@ export type DpEvent =
     }
   /** Exactly `size` of `records` records, drawn without replacement, afresh each time. */
   | { readonly kind: "fixed-size-sampled"; readonly size: number; readonly records: number; readonly event: DpEvent }
+  /**
+   * Gaussian noise when the neighbours are `shifts[i]` contributions apart with probability `weights[i]`: one step seen
+   * from a unit that has several records, of which a random number is drawn. Add-or-remove and zero-out.
+   */
+  | {
+      readonly kind: "mixture-of-gaussians";
+      readonly sigma: number;
+      readonly shifts: readonly number[];
+      readonly weights: readonly number[];
+    }
   /** Prefix sums over `steps` by the binary tree mechanism, each record in one step; `sigma` as in a Gaussian, at each node. */
   | { readonly kind: "tree-aggregation"; readonly sigma: number; readonly steps: number }
   | { readonly kind: "composed"; readonly events: readonly DpEvent[] }
@@ -80,6 +90,13 @@ export const truncatedPoissonSampled = (rate: number, cap: number, records: numb
   checked({ kind: "truncated-poisson-sampled", rate, cap, records, event });
 export const fixedSizeSampled = (size: number, records: number, event: DpEvent): DpEvent =>
   checked({ kind: "fixed-size-sampled", size, records, event });
+export const mixtureOfGaussians = (sigma: number, shifts: readonly number[], weights: readonly number[]): DpEvent =>
+  checked({
+    kind: "mixture-of-gaussians",
+    sigma,
+    shifts: Object.freeze([...shifts]),
+    weights: Object.freeze([...weights]),
+  });
 export const treeAggregation = (sigma: number, steps: number): DpEvent =>
   checked({ kind: "tree-aggregation", sigma, steps });
 export const composed = (events: readonly DpEvent[]): DpEvent =>
@@ -88,7 +105,7 @@ export const repeated = (event: DpEvent, count: number): DpEvent => checked({ ki
 export const nonPrivate: DpEvent = Object.freeze({ kind: "non-private" });
 export const unsupported = (name: string): DpEvent => checked({ kind: "unsupported", name });
 
-type Field = "positive" | "non-negative" | "rate" | "count" | "whole" | "text" | "event" | "events";
+type Field = "positive" | "non-negative" | "rate" | "count" | "whole" | "text" | "numbers" | "event" | "events";
 
 /** The fields of each kind; a kind that is not here is unknown. */
 const fields: Readonly<Record<EventKind, Readonly<Record<string, Field>>>> = {
@@ -102,6 +119,7 @@ const fields: Readonly<Record<EventKind, Readonly<Record<string, Field>>>> = {
   "poisson-sampled": { rate: "rate", event: "event" },
   "truncated-poisson-sampled": { rate: "rate", cap: "count", records: "count", event: "event" },
   "fixed-size-sampled": { size: "whole", records: "count", event: "event" },
+  "mixture-of-gaussians": { sigma: "non-negative", shifts: "numbers", weights: "numbers" },
   "tree-aggregation": { sigma: "non-negative", steps: "count" },
   composed: { events: "events" },
   repeated: { event: "event", count: "whole" },
@@ -119,6 +137,7 @@ const expectation: Record<Field, string> = {
   count: "a whole number from 1",
   whole: "a whole number from 0",
   text: "text",
+  numbers: "a list of one or more finite numbers from 0",
   event: "an event",
   events: "a list of events",
 };
@@ -138,6 +157,8 @@ function fits(value: unknown, field: Field): boolean {
       return Number.isSafeInteger(number) && number >= 0;
     case "text":
       return typeof value === "string";
+    case "numbers":
+      return Array.isArray(value) && value.length > 0 && value.every((x) => fits(x, "non-negative"));
     case "events":
       return Array.isArray(value);
     case "event":
@@ -164,7 +185,7 @@ export function parseEvent(value: unknown, path = "event", depth = 0): DpEvent {
     if (field === "event") out[name] = parseEvent(item, at, depth + 1);
     else if (field === "events")
       out[name] = Object.freeze((item as unknown[]).map((e, i) => parseEvent(e, `${at}[${i}]`, depth + 1)));
-    else out[name] = item;
+    else out[name] = field === "numbers" ? Object.freeze([...(item as number[])]) : item;
   }
   const event = out as unknown as DpEvent;
   checkRelations(event, path);
@@ -176,6 +197,13 @@ function checkRelations(event: DpEvent, path: string): void {
     refuse(`${path}.size`, `at most the ${event.records} records`, String(event.size));
   if (event.kind === "randomized-response" && event.buckets < 2)
     refuse(`${path}.buckets`, "at least 2", String(event.buckets));
+  if (event.kind === "mixture-of-gaussians") {
+    const { shifts, weights } = event;
+    if (shifts.length !== weights.length)
+      refuse(`${path}.weights`, `as many as the ${shifts.length} shifts`, String(weights.length));
+    const sum = weights.reduce((a, b) => a + b, 0);
+    if (Math.abs(sum - 1) > 1e-9) refuse(`${path}.weights`, "probabilities that add up to 1", `a sum of ${sum}`);
+  }
 }
 
 /** Checks the top of an event whose parts are checked already. */

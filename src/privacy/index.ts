@@ -5,6 +5,7 @@ export * from "./accountants/analytic-gaussian.ts";
 export * from "./accountants/gdp.ts";
 export * from "./accountants/pld.ts";
 export * from "./shuffle.ts";
+export * from "./group.ts";
 export * from "./tuning.ts";
 export * from "./calibrate.ts";
 export * from "./account.ts";

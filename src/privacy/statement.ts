@@ -185,6 +185,8 @@ function noiseWords(event: DpEvent): string {
       return `Laplace noise of ${short(event.scale)} times the clip norm`;
     case "discrete-laplace":
       return `discrete Laplace noise of ${short(1 / (event.decay * event.sensitivity))} times the largest contribution`;
+    case "mixture-of-gaussians":
+      return `of one unit up to ${Math.max(...event.shifts)} records, Gaussian noise of ${short(event.sigma)} times the clip norm of a record`;
     case "tree-aggregation":
       return `prefix sums over ${event.steps} steps by a tree, Gaussian noise of ${short(event.sigma)} times the clip norm at each node`;
     case "randomized-response":

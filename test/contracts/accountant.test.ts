@@ -32,6 +32,11 @@ const cases: Readonly<Record<Exclude<dp.EventKind, "composed" | "repeated" | "no
     make: (p) => dp.fixedSizeSampled(Math.round(50 / p), 1000, dp.gaussian(p)),
     accountants: both,
   },
+  "mixture-of-gaussians": {
+    adjacency: add,
+    make: (p) => dp.sampledUnit(0.05 / p, 3, 2 * p),
+    accountants: both,
+  },
   "tree-aggregation": { adjacency: add, make: (p) => dp.treeAggregation(5 * p, 100), accountants: both },
 };
 const delta = 1e-5;

@@ -1,10 +1,11 @@
 import { distanceOf, type Adjacency, type DpEvent } from "../events.ts";
 import { flatten, type Culprit, type Leaf } from "../flatten.ts";
 import { fullWithoutOne } from "../truncation.ts";
-import { checkDelta } from "./check.ts";
 import { composePair, windowOf, type CountedMasses } from "./compose-losses.ts";
 import { discretize, reachOf, type LossMasses, type Rounding } from "./discretize.ts";
+import { noGuarantee, readingsOf } from "./loss-readings.ts";
 import * as pairs from "./loss-pairs.ts";
+import { mixturePair } from "./mixture-pair.ts";
 import { treeHeight } from "./rdp.ts";
 
 /** Smallest delta for which this account claims anything: below it the rounding of the transforms could show. */
@@ -14,6 +15,8 @@ export interface PldOptions {
   /** Grid of the privacy loss; widened where the distribution would take more than 2^20 points. */
   readonly step?: number;
   readonly rounding?: Rounding;
+  /** One direction of the neighbouring relation alone: a record removed, or added. For comparison with other accountants only. */
+  readonly direction?: "remove" | "add";
 }
 
 /** The privacy loss distribution of a whole event, both directions. */
@@ -22,6 +25,8 @@ export interface Pld {
   epsilon(delta: number): number;
   /** Upper bound of delta at `epsilon`, never below DELTA_FLOOR unless the loss is bounded by epsilon. */
   delta(epsilon: number): number;
+  /** Upper bound of the share of members that any test finds when it takes the given share of non-members for members. */
+  truePositives(falsePositives: number): number;
   /** The grid that was used. */
   readonly step: number;
 }
@@ -47,6 +52,8 @@ function whyNot(event: DpEvent, adjacency: Adjacency): string | null {
       if (event.dimension > 1 || !Number.isInteger(event.sensitivity))
         return "a discrete Gaussian on several coordinates has no known loss distribution; use the Rényi account";
       return event.sigma > 1e4 ? "the table of so wide a discrete Gaussian is too large; use the Rényi account" : null;
+    case "mixture-of-gaussians":
+      return adjacency === "replace-one" ? "a mixture of Gaussians is accounted for units added or removed" : null;
     case "fixed-size-sampled":
       if (adjacency === "add-or-remove")
         return "a batch of fixed size is accounted for a public number of records; use zero-out or replace-one";
@@ -83,6 +90,8 @@ function pairOf(event: DpEvent, distance: 1 | 2): pairs.LossPair | null {
       return event.sigma === 0
         ? null
         : pairs.gaussianPair((distance * Math.sqrt(treeHeight(event.steps))) / event.sigma);
+    case "mixture-of-gaussians":
+      return event.sigma === 0 ? null : mixturePair(event.sigma, event.shifts, event.weights);
     case "laplace":
       return event.scale === 0 ? null : pairs.laplacePair(distance / event.scale);
     case "discrete-gaussian":
@@ -139,7 +148,7 @@ export function pldOf(event: DpEvent, adjacency: Adjacency, options: PldOptions 
     whyNot(leaf.event, adjacency) === null ? sampledPairOf(leaf.event, distanceOf(adjacency)) : null,
   );
   let step = options.step ?? 1e-4;
-  if (found.some((pair) => pair === null)) return { step, epsilon: () => Infinity, delta: () => 1 };
+  if (found.some((pair) => pair === null)) return { step, ...noGuarantee };
   const known = found as readonly pairs.LossPair[];
   const counts = leaves.map((leaf) => leaf.count);
   const reaches = known.map((p) => Math.max(reachOf(p.forward), reachOf(p.reverse)));
@@ -158,7 +167,10 @@ export function pldOf(event: DpEvent, adjacency: Adjacency, options: PldOptions 
     }
     // A loss that is bounded in every part is bounded in all: pure differential privacy.
     const bound = known.reduce((sum, pair, i) => sum + counts[i]! * pureBound(pair, reaches[i]!), 0);
-    return fromMasses(composePair(one, other), step, bound);
+    const composed = composePair(one, other);
+    const kept =
+      options.direction === undefined ? composed : composed.slice(Number(options.direction === "add")).slice(0, 1);
+    return { step, ...readingsOf(kept, step, bound, DELTA_FLOOR) };
   }
 }
 
@@ -174,45 +186,4 @@ function pureBound({ forward, reverse }: pairs.LossPair, reach: number): number 
     else low = middle;
   }
   return forward.second(low * 0.999999) > 1e-18 ? high * (1 + 1e-12) : Infinity;
-}
-
-function fromMasses(both: readonly LossMasses[], step: number, bound: number): Pld {
-  return {
-    step,
-    epsilon(delta) {
-      checkDelta(delta);
-      if (delta < DELTA_FLOOR) return bound;
-      return Math.min(bound, Math.max(0, ...both.map((m) => epsilonOf(m, delta, step))));
-    },
-    delta(epsilon) {
-      if (epsilon >= bound) return 0;
-      return Math.min(1, Math.max(DELTA_FLOOR, ...both.map((m) => deltaOf(m, epsilon, step))));
-    },
-  };
-}
-
-function deltaOf({ start, masses, infinity }: LossMasses, epsilon: number, step: number): number {
-  let delta = infinity;
-  for (let i = masses.length - 1; i >= 0; i--) {
-    const over = (start + i) * step - epsilon;
-    if (over <= 0) break;
-    delta += masses[i]! * -Math.expm1(-over);
-  }
-  return delta;
-}
-
-/** From the largest loss down: the first stretch of the grid on which delta reaches the target, solved exactly. */
-function epsilonOf({ start, masses, infinity }: LossMasses, delta: number, step: number): number {
-  if (infinity > delta) return Infinity;
-  let mass = infinity;
-  let weighted = 0; // sum of masses times exp(reference - loss), the reference moving with the scan
-  let loss = (start + masses.length - 1) * step;
-  for (let i = masses.length - 1; i >= 0; i--, loss = (start + i) * step) {
-    // At epsilon = loss, delta is mass - weighted; below it, mass - exp(epsilon - loss) weighted.
-    if (mass - weighted > delta) break;
-    if (loss < 0) return 0;
-    mass += masses[i]!;
-    weighted = (weighted + masses[i]!) * Math.exp(-step);
-  }
-  return mass <= delta ? 0 : loss + Math.log((mass - delta) / weighted);
 }

@@ -47,6 +47,8 @@ function whyNot(event: DpEvent, adjacency: Adjacency): string | null {
       return adjacency === "add-or-remove"
         ? "the number of answers shows when a record is added; use replace-one"
         : null;
+    case "mixture-of-gaussians":
+      return adjacency === "replace-one" ? "a mixture of Gaussians is accounted for units added or removed" : null;
     case "fixed-size-sampled":
       if (adjacency === "add-or-remove")
         return "a batch of fixed size is accounted for a public number of records; use zero-out or replace-one";
@@ -100,6 +102,13 @@ function leafRdp(event: DpEvent, adjacency: Adjacency): (alpha: number) => numbe
       return (a) => mechanism.exponentialMechanismRdp(distance * event.epsilon, a);
     case "tree-aggregation":
       return (a) => sampledGaussianRdp(1, event.sigma / distance, a) * treeHeight(event.steps);
+    case "mixture-of-gaussians": {
+      const { sigma, shifts: means, weights } = event;
+      const none: Mixture = { means: [0], weights: [1] };
+      if (sigma === 0) return () => (means.every((m, i) => m === 0 || weights[i] === 0) ? 0 : Infinity);
+      return (a) =>
+        Math.max(mixtureRdp({ means, weights }, none, sigma, a), mixtureRdp(none, { means, weights }, sigma, a));
+    }
     case "poisson-sampled":
       return (a) => poissonRdp(event.rate, event.event, distance, a);
     case "truncated-poisson-sampled":
