@@ -29,7 +29,7 @@ const notes = z.object({
   bounds: z.tuple([z.number(), z.number()]).optional(),
   classNames: z.array(z.string()).max(100_000).optional(),
   label: z.string().optional(),
-  arch: z.enum(["logistic", "mlp", "cnn"]).optional(),
+  arch: z.enum(["logistic", "mlp", "cnn", "resnet"]).optional(),
   schema: z
     .object({
       columns: z.array(column),

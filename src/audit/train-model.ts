@@ -22,11 +22,11 @@ export function asImages(data: Dataset): Dataset {
 }
 
 /** The model of a training, with notes that spare later commands their flags. */
-export function annotated(trained: TrainedModel, data: Dataset, arch: TrainOptions["arch"]): Model {
+export function annotated(trained: TrainedModel, data: Dataset, arch?: TrainOptions["arch"]): Model {
   const bounds = data.schema === null ? boundsOf(data) : null; // each column of a table has its own range
   const label = data.schema?.columns.find((c) => c.role === "label")?.name;
   return withNotes(trained.model, {
-    arch,
+    ...(arch !== undefined && { arch }),
     classNames: data.classNames,
     ...(label !== undefined && { label }),
     ...(bounds !== null && { bounds }),

@@ -14,10 +14,10 @@ export function exitCodeOf(error: unknown): number {
 /** Commands that keep each finished step, and go on from there. */
 const resumable = new Set(["audit", "demo"]);
 
-/** What the user reads: the message and its code; a stack only for our own faults. */
-export function explainError(error: unknown, command = ""): string {
+/** What the user reads: the message and its code; a stack only for our own faults. `kept`: the run had a checkpoint. */
+export function explainError(error: unknown, command = "", kept = false): string {
   if (isCancelled(error)) {
-    return resumable.has(command)
+    return kept || resumable.has(command)
       ? "stopped; finished work is kept, the same command goes on from there"
       : "stopped; nothing was written";
   }

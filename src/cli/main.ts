@@ -43,7 +43,8 @@ async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed its own message by now: help and version end clean, everything else is bad usage.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exit.clean : exit.usage;
-    process.stderr.write(explainError(error, argv[2]) + "\n");
+    const kept = argv.some((word) => word.split("=")[0] === "--checkpoint");
+    process.stderr.write(explainError(error, argv[2], kept) + "\n");
     if (argv.includes("--debug") && error instanceof Error)
       process.stderr.write(`${error.stack}\n${String(error.cause ?? "")}\n`);
     return exitCodeOf(error);

@@ -1,12 +1,14 @@
 import { MarauderError } from "../errors.ts";
 import { GraphBuilder, int, ints, tensorInfo, type Model, type ValueInfo } from "../ir/index.ts";
 import type { Rng } from "../random/rng.ts";
-import { float32, sizeOf, tensor, type Tensor } from "../tensor/index.ts";
+import { sizeOf, type Tensor } from "../tensor/index.ts";
 import type { Normalization } from "./normalization.ts";
+import { resnet } from "./resnet.ts";
 import type { Arch } from "./trainer.ts";
+import { glorot, he, Weights, type Draw } from "./weights.ts";
 
 export interface ArchitectureSpec {
-  /** Shape of one example: any for logistic and mlp, [C, H, W] for cnn. */
+  /** Shape of one example: any for logistic and mlp, [C, H, W] for cnn and resnet. */
   readonly inputShape: readonly number[];
   readonly classes: number;
   readonly rng: Rng;
@@ -14,8 +16,10 @@ export interface ArchitectureSpec {
   readonly normalization?: Normalization;
   /** Widths of the hidden dense layers; default mlp [64, 64], cnn [64]. */
   readonly hidden?: readonly number[];
-  /** Channels of the two convolutions of cnn; default [16, 32]. */
+  /** Channels of the convolutions of cnn, of the stages of resnet; default cnn [16, 32], resnet [16, 32, 64]. */
   readonly channels?: readonly number[];
+  /** Residual blocks in each stage of resnet; default 2. */
+  readonly blocks?: number;
 }
 
 /** A model to be trained, and which of its constants are what. */
@@ -32,52 +36,44 @@ export interface Trainable {
   readonly exported?: Model;
 }
 
-/**
- * Glorot & Bengio 2010, equation 16 for the last layer, He et al. 2015, equation 10 for layers before a ReLU. A number is
- * the gain of that equation: 2 before a ReLU. The largest of four independent normals, cut at 0, has three times the
- * second moment of one that is cut at 0, so a convolution before pooling gets 2/3. Biases are 0.
- */
-type Init = "glorot" | number;
+/** What an architecture writes its nodes with. Shapes of inner values go along: gradient rules have faster forms for them. */
+export interface Drawing {
+  readonly b: GraphBuilder;
+  readonly weights: Weights;
+  /** Notes the shape of a value, without the batch axis, and returns its name. */
+  known(name: string, dims: readonly number[]): string;
+}
+
 const RELU = 2;
+/**
+ * The largest of four independent normals, cut at 0, has three times the second moment of one that is cut at 0, so a
+ * convolution before pooling gets 2/3.
+ */
 const POOL_RELU = 2 / 3;
 
 /**
  * Builds a classifier: logistic (one linear layer), mlp (ReLU layers), cnn (twice conv 3x3, max-pool 2, ReLU; then dense
- * ReLU layers). The ReLU stands behind the pooling, where it gives the same values on a quarter of the elements.
+ * ReLU layers), resnet (see `resnet`). The ReLU stands behind the pooling, where it gives the same values on a quarter of the elements.
  * The same `rng` gives the same weights. Throws SHAPE_MISMATCH when inputs do not fit the architecture.
  */
 export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable {
-  const { inputShape, classes, rng, normalization, channels = [16, 32] } = spec;
+  const { inputShape, classes, rng, normalization, blocks = 2 } = spec;
   const hidden = spec.hidden ?? (arch === "mlp" ? [64, 64] : arch === "cnn" ? [64] : []);
+  const channels = spec.channels ?? (arch === "resnet" ? [16, 32, 64] : [16, 32]);
   const b = new GraphBuilder();
-  // Kept apart from the builder, which shares equal constants: two zero biases must stay two parameters.
-  const parameters = new Map<string, Tensor<"float32">>();
+  const weights = new Weights(b, rng);
   const frozen = new Map<string, Tensor<"float32">>();
-
-  const weight = (name: string, dims: readonly number[], fanIn: number, fanOut: number, init: Init): string => {
-    const data = new Float32Array(sizeOf(dims));
-    const stream = rng.child(name);
-    if (init !== "glorot") stream.fillNormal(data, 0, Math.sqrt(init / fanIn));
-    else stream.fillUniform(data, -Math.sqrt(6 / (fanIn + fanOut)), Math.sqrt(6 / (fanIn + fanOut)));
-    parameters.set(b.fresh(name), tensor("float32", dims, data));
-    return name;
-  };
-  const bias = (name: string, size: number): string => {
-    parameters.set(b.fresh(name), float32([size]));
-    return name;
-  };
   const keep = (name: string, value: Tensor<"float32">): string => {
     frozen.set(b.fresh(name), value);
     return name;
   };
-  // Shapes of inner values: gradient rules have faster forms where they know them.
   const values = new Map<string, ValueInfo>();
   const known = (name: string, dims: readonly number[]): string => {
     values.set(name, tensorInfo(name, "float32", ["N", ...dims]));
     return name;
   };
-  const dense = (x: string, name: string, from: number, to: number, init: Init, out: string): string =>
-    b.op("Gemm", [x, weight(`${name}.weight`, [from, to], from, to, init), bias(`${name}.bias`, to)], {}, out);
+  const dense = (x: string, name: string, from: number, to: number, draw: Draw, out: string): string =>
+    b.op("Gemm", [x, weights.add(`${name}.weight`, [from, to], draw), weights.bias(`${name}.bias`, to)], {}, out);
 
   let x = b.input("input", "float32", ["N", ...inputShape]);
   if (normalization !== undefined) {
@@ -86,12 +82,12 @@ export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable
   }
   let width = sizeOf(inputShape);
   if (arch === "cnn") {
-    let [from, h, w] = imageShape(inputShape, channels);
+    let [from, h, w] = imageShape(arch, inputShape, 2 ** channels.length);
     channels.forEach((to, i) => {
       const name = `conv${i + 1}`;
-      const kernel = weight(`${name}.weight`, [to, from, 3, 3], from * 9, to * 9, POOL_RELU);
+      const kernel = weights.add(`${name}.weight`, [to, from, 3, 3], he(from * 9, POOL_RELU));
       const conv = { kernel_shape: ints([3, 3]), pads: ints([1, 1, 1, 1]) };
-      x = known(b.op("Conv", [x, kernel, bias(`${name}.bias`, to)], conv, name), [to, h, w]);
+      x = known(b.op("Conv", [x, kernel, weights.bias(`${name}.bias`, to)], conv, name), [to, h, w]);
       [from, h, w] = [to, Math.floor(h / 2), Math.floor(w / 2)];
       const pool = { kernel_shape: ints([2, 2]), strides: ints([2, 2]) };
       x = known(b.op("MaxPool", [x], pool, `pool${i + 1}`), [to, h, w]);
@@ -99,21 +95,25 @@ export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable
     });
     width = from * h * w;
   }
-  if (arch === "cnn" || inputShape.length !== 1) {
+  if (arch === "resnet") {
+    const shape = imageShape(arch, inputShape, 2 ** (channels.length - 1));
+    x = resnet({ b, weights, known }, x, shape, channels, blocks);
+    width = channels.at(-1)!;
+  } else if (arch === "cnn" || inputShape.length !== 1) {
     x = known(b.op("Flatten", [x], { axis: int(1) }, "flat"), [width]);
   }
   hidden.forEach((to, i) => {
     const last = i === hidden.length - 1;
-    x = known(dense(x, `hidden${i + 1}`, width, to, RELU, `dense${i + 1}`), [to]);
+    x = known(dense(x, `hidden${i + 1}`, width, to, he(width, RELU), `dense${i + 1}`), [to]);
     x = known(b.op("Relu", [x], {}, last ? "features" : `active${i + 1}`), [to]);
     width = to;
   });
   const features = x;
-  const logits = dense(x, "output", width, classes, "glorot", "logits");
+  const logits = dense(x, "output", width, classes, glorot(width, classes), "logits");
   b.output(logits, "float32", ["N", classes]);
 
   const graph = b.build();
-  const constants = new Map<string, Tensor>([...graph.constants, ...frozen, ...parameters]);
+  const constants = new Map<string, Tensor>([...graph.constants, ...frozen, ...weights.constants]);
   return {
     model: {
       irVersion: 8,
@@ -123,19 +123,18 @@ export function buildArchitecture(arch: Arch, spec: ArchitectureSpec): Trainable
       metadata: { architecture: arch },
       graph: { ...graph, name: arch, constants, values },
     },
-    parameters: [...parameters.keys()],
+    parameters: [...weights.constants.keys()],
     frozen: [...frozen.keys()],
     features,
   };
 }
 
-function imageShape(shape: readonly number[], channels: readonly number[]): [number, number, number] {
-  const smallest = 2 ** channels.length;
+function imageShape(arch: Arch, shape: readonly number[], smallest: number): [number, number, number] {
   const [c, h, w] = shape;
   if (shape.length !== 3 || c! < 1 || h! < smallest || w! < smallest) {
     throw new MarauderError(
       "SHAPE_MISMATCH",
-      `architecture cnn cannot take these inputs; expected [channels, height, width] with height and width of at least ` +
+      `architecture ${arch} cannot take these inputs; expected [channels, height, width] with height and width of at least ` +
         `${smallest}, got [${shape.join(", ")}]; use mlp, or give images`,
     );
   }

@@ -153,6 +153,7 @@ for (const [arch, shape] of [
   ["logistic", [5]],
   ["mlp", [5]],
   ["cnn", [2, 8, 9]],
+  ["resnet", [2, 5, 6]],
 ] as const) {
   const normalization = { mean: float32([1], [0.25]), scale: float32([1], [2]) };
   const spec = { inputShape: shape, classes: 3, rng, normalization, ...(arch === "logistic" ? {} : { hidden: [6] }) };

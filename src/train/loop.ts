@@ -6,7 +6,7 @@ import { descend } from "./descend.ts";
 import { losses } from "./losses.ts";
 import { fitNormalization } from "./normalization.ts";
 import { openPrograms, type Programs } from "./programs.ts";
-import { resolveTrainOptions } from "./train-options.ts";
+import { ofImages, resolveTrainOptions } from "./train-options.ts";
 import { fits, trainedModel } from "./trained-model.ts";
 import { checkTrainingData } from "./training-data.ts";
 import type { Trainer } from "./trainer.ts";
@@ -14,7 +14,7 @@ import type { Trainer } from "./trainer.ts";
 export interface TrainerOptions {
   /**
    * Threads inside one operator; default 1 for logistic and mlp, whose operators are too small to share, and the engine's
-   * choice for cnn. With 1, the same data, options and generator give bit-equal weights.
+   * choice for cnn and resnet. With 1, the same data, options and generator give bit-equal weights.
    */
   readonly threads?: number;
   /**
@@ -59,9 +59,10 @@ export function makeTrainer(engine: Engine, { threads, start }: TrainerOptions =
         normalization: fitNormalization(data.features),
         hidden: options.hidden,
         channels: options.channels,
+        blocks: options.blocks,
       });
     checkLoss(options.loss, classes);
-    const programs = programsFor(trainable, start === undefined && options.arch !== "cnn");
+    const programs = programsFor(trainable, start === undefined && !ofImages(options.arch));
     const rows = rowsCourse(data, labels, classes, options, context.rng);
     const course = hooks.batch === undefined ? rows : { ...rows, before: hooks.batch };
     const parameters = await descend({ course, trainable, programs, options }, context, hooks);

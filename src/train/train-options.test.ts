@@ -14,7 +14,7 @@ describe("resolveTrainOptions", () => {
   });
 
   it.each([
-    [{ arch: "resnet" as never }, "UNKNOWN_ID", /logistic, mlp, cnn/],
+    [{ arch: "vgg" as never }, "UNKNOWN_ID", /logistic, mlp, cnn/],
     [{ epochs: 0 }, "OPTION_RANGE", /epochs must be a whole number from 1/],
     [{ batch: 2.5 }, "OPTION_RANGE", /batch/],
     [{ batch: 0 }, "OPTION_RANGE", /batch/],
@@ -22,7 +22,8 @@ describe("resolveTrainOptions", () => {
     [{ optimizer: "lion" as never }, "OPTION_RANGE", /one of sgd, adam/],
     [{ hidden: [0] }, "OPTION_RANGE", /hidden/],
     [{ arch: "logistic" as const, hidden: [3] }, "OPTION_RANGE", /no hidden layer/],
-    [{ channels: [4] }, "OPTION_RANGE", /channels must be two/],
+    [{ channels: [] }, "OPTION_RANGE", /channels must be one to six/],
+    [{ blocks: 0 }, "OPTION_RANGE", /blocks must be a whole number from 1/],
     [{ rowWeights: new Float32Array(3) }, "OPTION_RANGE", /10 finite weights/],
     [{ rowWeights: new Float32Array(10).fill(-1) }, "OPTION_RANGE", /at least 0/],
     [{ loss: "next-token" as const }, "OPTION_RANGE", /loss must be one of cross-entropy/],

@@ -2,7 +2,9 @@ import { MarauderError } from "../errors.ts";
 import { losses } from "./losses.ts";
 import type { Arch, LossId, StepOptions, TrainOptions } from "./trainer.ts";
 
-export const architectures: readonly Arch[] = ["logistic", "mlp", "cnn"];
+export const architectures: readonly Arch[] = ["logistic", "mlp", "cnn", "resnet"];
+/** Architectures that take images [C, H, W]. */
+export const ofImages = (arch: Arch): boolean => arch === "cnn" || arch === "resnet";
 
 /** Defaults that reach good accuracy fast; `steps` is how many steps the architecture wants at least. */
 const defaults = {
@@ -17,6 +19,7 @@ const defaults = {
     hidden: [64, 64],
   },
   cnn: { learningRate: 5e-3, weightDecay: 0.01, batch: 32, steps: 500, minEpochs: 3, maxEpochs: 60, hidden: [64] },
+  resnet: { learningRate: 5e-3, weightDecay: 0.01, batch: 64, steps: 500, minEpochs: 5, maxEpochs: 60, hidden: [] },
 } as const;
 
 /** What is trained already needs small steps. */
@@ -37,7 +40,7 @@ export function resolveTrainOptions(
   inputShape: readonly number[],
   further = false,
 ): TrainOptions {
-  const built = (["arch", "hidden", "channels"] as const).find((name) => given[name] !== undefined);
+  const built = (["arch", "hidden", "channels", "blocks"] as const).find((name) => given[name] !== undefined);
   if (further && built !== undefined) {
     throw new MarauderError(
       "OPTION_RANGE",
@@ -53,7 +56,7 @@ export function resolveTrainOptions(
   }
   const d = further ? { ...defaults[arch], ...furtherDefaults } : defaults[arch];
   // Few rows of a table are one batch: the step then costs little more than the call, and its gradient is exact.
-  const whole = !further && arch !== "cnn" && size <= WHOLE_ROWS;
+  const whole = !further && !ofImages(arch) && size <= WHOLE_ROWS;
   const batch = Math.min(given.batch ?? (whole ? size : d.batch), size);
   const steps = batch === size && whole ? WHOLE_STEPS : d.steps;
   const epochs = Math.ceil(steps / Math.ceil(size / Math.max(1, batch)));
@@ -76,7 +79,8 @@ export function resolveTrainOptions(
     augment: null,
     labelSmoothing: 0,
     hidden: d.hidden,
-    channels: [16, 32],
+    channels: arch === "resnet" ? [16, 32, 64] : [16, 32],
+    blocks: 2,
     emptyClasses: "refuse",
     rowWeights: null,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
@@ -92,6 +96,7 @@ function check(options: TrainOptions, size: number, inputShape: readonly number[
     "arch",
     "hidden",
     "channels",
+    "blocks",
     "rowWeights",
     "augment",
     "labelSmoothing",
@@ -114,7 +119,12 @@ function check(options: TrainOptions, size: number, inputShape: readonly number[
   if (options.arch === "logistic" && options.hidden.length > 0) {
     throw refuse("hidden", "empty for logistic, which has no hidden layer", options.hidden);
   }
-  if (options.channels.length !== 2) throw refuse("channels", "two numbers", options.channels);
+  if (options.channels.length < 1 || options.channels.length > 6) {
+    throw refuse("channels", "one to six numbers", options.channels);
+  }
+  const { blocks } = options;
+  if (!Number.isInteger(blocks) || blocks < 1 || blocks > 64)
+    throw refuse("blocks", "a whole number from 1 to 64", blocks);
   const weights = options.rowWeights;
   if (weights !== null && (weights.length !== size || !weights.every((w) => w >= 0 && w < Infinity))) {
     throw refuse("rowWeights", `${size} finite weights of at least 0, one for each row`, `${weights.length} weights`);

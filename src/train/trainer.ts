@@ -4,7 +4,7 @@ import type { Model } from "../ir/graph.ts";
 import type { RunContext } from "../context.ts";
 import type { Tensor } from "../tensor/index.ts";
 
-export type Arch = "logistic" | "mlp" | "cnn";
+export type Arch = "logistic" | "mlp" | "cnn" | "resnet";
 export type OptimizerId = "sgd" | "adam";
 export type ScheduleId = "constant" | "cosine" | "step" | "one-cycle";
 /** next-token is for graphs that give logits at every position; this trainer's data have one label a row. */
@@ -56,10 +56,12 @@ export interface TrainOptions extends StepOptions {
   readonly augment: Augmentation | null;
   /** Share of the target's probability that is spread over all classes, 0 to below 1. */
   readonly labelSmoothing: number;
-  /** Widths of the hidden dense layers (mlp, cnn). */
+  /** Widths of the hidden dense layers (mlp, cnn, resnet). */
   readonly hidden: readonly number[];
-  /** Channels of the two convolutions (cnn). */
+  /** Channels of the convolutions (cnn) or stages (resnet). */
   readonly channels: readonly number[];
+  /** Residual blocks in each stage (resnet). */
+  readonly blocks: number;
   /** A class without a row is refused; "allow" is for subsets, as memorization scores draw them. */
   readonly emptyClasses: "refuse" | "allow";
   /** Weight of each row in the loss, in row order; null gives all rows weight 1. */

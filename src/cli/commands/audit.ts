@@ -34,7 +34,12 @@ export function addAudit(main: Command, signal: AbortSignal): void {
     .option("--non-members <path>", "rows that were not")
     .option("--train <path>", "the training data")
     .addOption(
-      new Option("--arch <arch>", "architecture that poisoning probes train").choices(["logistic", "mlp", "cnn"]),
+      new Option("--arch <arch>", "architecture that poisoning probes train").choices([
+        "logistic",
+        "mlp",
+        "cnn",
+        "resnet",
+      ]),
     )
     .option("--only <risks>", "evasion, poisoning, memorization, separated by commas", list)
     .option("--samples <n>", "test rows that evasion attacks work on", positiveInteger)

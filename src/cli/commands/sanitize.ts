@@ -35,7 +35,9 @@ export function addSanitize(main: Command, signal: AbortSignal): void {
   addTableFlags(command)
     .addOption(new Option("--detector <id>", "what looks for bad rows").choices(detectors.map((d) => d.id)))
     .option("--option <name=value>", "an option of the detector; may be repeated", optionPair)
-    .addOption(new Option("--arch <arch>", "architecture to retrain with").choices(["logistic", "mlp", "cnn"]))
+    .addOption(
+      new Option("--arch <arch>", "architecture to retrain with").choices(["logistic", "mlp", "cnn", "resnet"]),
+    )
     .option("--reference <path>", "rows that are trusted to be clean: the detector compares with them")
     .addOption(
       new Option("--action <what>", "remove rows, or keep all and only list them")

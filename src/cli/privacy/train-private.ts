@@ -49,7 +49,6 @@ interface Flags extends PrivateFlags {
 const only = [
   "targetEpsilon",
   "delta",
-  "clip",
   "adaptiveClip",
   "adjacency",
   "settings",
@@ -63,7 +62,6 @@ export function addPrivateFlags(command: Command): Command {
     .option("--dp", "train with differential privacy (DP-SGD); needs --target-epsilon")
     .option("--target-epsilon <e>", "dp: the guarantee, never exceeded", numberValue)
     .option("--delta <d>", "dp: default 1 / records^1.1, at most 1e-5", numberValue)
-    .option("--clip <c>", "dp: norm that each record's gradient is cut to (default 0.1)", numberValue)
     .option("--adaptive-clip", "dp: let the norm follow the gradients, at a price that is counted")
     .addOption(new Option("--adjacency <relation>", "dp: what neighbouring data are").choices(dp.adjacencies))
     .addOption(

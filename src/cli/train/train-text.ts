@@ -1,0 +1,123 @@
+import { ortEngine } from "../../engine/ort-node.ts";
+import { MarauderError } from "../../errors.ts";
+import { readBytes } from "../../files.ts";
+import { saveModel } from "../../ir/index.ts";
+import { seeded } from "../../random/index.ts";
+import {
+  byteVocabulary,
+  checkpointFolder,
+  heldOutLoss,
+  makeLanguageTrainer,
+  records,
+  vocabularyOf,
+  windows,
+} from "../../train/index.ts";
+import type { LanguageModel, LanguageOptions, Sequences, Vocabulary } from "../../train/index.ts";
+import { startProgress } from "../progress.ts";
+import { isText, stepOptions, type TrainFlags } from "./train-flags.ts";
+
+const CONTEXT = 64;
+
+export interface TextResult {
+  readonly model: string;
+  readonly arch: string;
+  readonly seed: number;
+  readonly vocabulary: number;
+  readonly context: number;
+  readonly examples: number;
+  /** Held-out tokens that were predicted, and the mean of -log P in nats with its standard error. */
+  readonly testTokens: number;
+  readonly nats: { readonly value: number; readonly standardError: number };
+  readonly perplexity: number;
+}
+
+/** Trains a language model on a text and measures it on a text that it has not seen. */
+export async function trainText(flags: TrainFlags, signal: AbortSignal): Promise<TextResult> {
+  const { arch } = flags;
+  if (!isText(arch)) throw new MarauderError("INTERNAL", "internal: no architecture of text");
+  const whole = await read(flags.data);
+  const [text, test] = flags.test === undefined ? cutEnd(whole, flags) : [whole, await read(flags.test)];
+  const vocabulary = await vocabularyFor(flags, whole);
+  const data = examples(text, vocabulary, flags, flags.data);
+  const held = examples(test, vocabulary, flags, flags.test ?? `the held-out end of ${flags.data}`, data.context);
+  const progress = startProgress(process.stderr, flags.quiet);
+  progress.task(`training ${arch} on ${data.starts.length} examples of ${data.context} tokens`);
+  const trainer = makeLanguageTrainer(ortEngine, flags.threads === undefined ? {} : { threads: flags.threads });
+  try {
+    const context = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
+    const kept = flags.checkpoint === undefined ? {} : { checkpoint: { store: checkpointFolder(flags.checkpoint) } };
+    const { width, layers, heads, embedding, tied } = flags;
+    const options = { ...stepOptions(flags), arch, width, layers, heads, embedding, tied } as Partial<LanguageOptions>;
+    const model = await trainer(data, options, context, kept);
+    progress.end();
+    await saveModel(model.model, flags.out);
+    const loss = await measure(model, held, flags);
+    await model.close();
+    return {
+      model: flags.out,
+      arch,
+      seed: flags.seed,
+      vocabulary: vocabulary.size,
+      context: data.context,
+      examples: data.starts.length,
+      testTokens: loss.tokens,
+      nats: { value: loss.nats, standardError: loss.standardError },
+      perplexity: Math.exp(loss.nats),
+    };
+  } finally {
+    await trainer.close();
+  }
+}
+
+export const textText = (r: TextResult): string =>
+  `wrote ${r.model}: ${r.nats.value.toFixed(3)} ± ${(1.96 * r.nats.standardError).toFixed(3)} nats per token on ` +
+  `${r.testTokens} held-out tokens (perplexity ${r.perplexity.toFixed(2)}, ${r.vocabulary} different tokens)\n`;
+
+const read = async (path: string): Promise<string> => {
+  const bytes = await readBytes(path, "text");
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new MarauderError("DATA_CORRUPT", `${path} is no UTF-8 text; convert it to UTF-8`, { cause });
+  }
+};
+
+/** The text without its end, and its end. */
+function cutEnd(text: string, { holdOut, lines }: TrainFlags): [string, string] {
+  const at = Math.floor((1 - holdOut) * text.length);
+  // Between two lines where lines are examples, and never within a character of two units.
+  const line = lines === true ? text.indexOf("\n", at) + 1 : 0;
+  const unit = text.charCodeAt(at) >= 0xdc00 && text.charCodeAt(at) <= 0xdfff ? at + 1 : at;
+  const cut = line > 0 ? line : unit;
+  return [text.slice(0, cut), text.slice(cut)];
+}
+
+async function vocabularyFor({ vocabulary = "text" }: TrainFlags, text: string): Promise<Vocabulary> {
+  if (vocabulary === "bytes") return byteVocabulary;
+  return vocabularyOf(vocabulary === "text" ? text : await read(vocabulary));
+}
+
+function examples(text: string, vocabulary: Vocabulary, flags: TrainFlags, name: string, fixed?: number): Sequences {
+  if (flags.lines !== true) {
+    return windows(text, vocabulary, { context: fixed ?? flags.contextLength ?? CONTEXT, name });
+  }
+  const context = fixed ?? flags.contextLength;
+  const lines = text.split("\n").filter((line) => line !== "");
+  return records(lines, vocabulary, { name, ...(context !== undefined && { context }) });
+}
+
+/** Loss on windows of a text, or on records from their beginning. */
+async function measure(model: LanguageModel, held: Sequences, { lines }: TrainFlags) {
+  if (lines !== true) {
+    const { tokens } = held;
+    const run = Math.min(model.longest, 512, tokens.length);
+    return await heldOutLoss(model, tokens, { run });
+  }
+  const sequences = Array.from(held.starts, (start, i) => held.tokens.subarray(start, start + held.lengths[i]!));
+  const sums = (await model.logProbabilities(sequences)).map((logs) => [-logs.reduce((a, b) => a + b, 0), logs.length]);
+  const tokens = sums.reduce((n, [, length]) => n + length!, 0);
+  const nats = sums.reduce((n, [sum]) => n + sum!, 0) / tokens;
+  // A ratio of sums over records: its spread by the deviation of each record from it.
+  const spread = sums.reduce((n, [sum, length]) => n + (sum! - nats * length!) ** 2, 0);
+  return { nats, standardError: Math.sqrt(spread) / tokens, tokens };
+}
