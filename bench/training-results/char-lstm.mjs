@@ -5,11 +5,21 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { runContext } from "../../dist/context.js";
 import { ortEngine } from "../../dist/engine/ort-node.js";
 import { saveModel } from "../../dist/ir/index.js";
-import { encodeText, heldOutLoss, makeLanguageTrainer, vocabularyOf, windows } from "../../dist/train/index.js";
+import { encodeText, vocabularyOf } from "../../dist/data/index.js";
+import { heldOutLoss, makeLanguageTrainer, windows } from "../../dist/train/index.js";
 
 const [path, out, json = "{}", onnx] = process.argv.slice(2);
 const { seed = 0, context = 64, ...given } = JSON.parse(json);
-const options = { arch: "char-lstm", width: 256, layers: 1, embedding: 64, batch: 32, epochs: 6, learningRate: 4e-3, ...given };
+const options = {
+  arch: "char-lstm",
+  width: 256,
+  layers: 1,
+  embedding: 64,
+  batch: 32,
+  epochs: 6,
+  learningRate: 4e-3,
+  ...given,
+};
 const text = readFileSync(path, "utf8");
 const vocabulary = vocabularyOf(text);
 const cut = Math.floor(0.9 * text.length);

@@ -1,18 +1,11 @@
+import { byteVocabulary, vocabularyOf, type Vocabulary } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
 import { readBytes } from "../../files.ts";
 import { saveModel } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
-import {
-  byteVocabulary,
-  checkpointFolder,
-  heldOutLoss,
-  makeLanguageTrainer,
-  records,
-  vocabularyOf,
-  windows,
-} from "../../train/index.ts";
-import type { LanguageModel, LanguageOptions, Sequences, Vocabulary } from "../../train/index.ts";
+import { checkpointFolder, heldOutLoss, makeLanguageTrainer, records, windows } from "../../train/index.ts";
+import type { LanguageModel, LanguageOptions, Sequences } from "../../train/index.ts";
 import { startProgress } from "../progress.ts";
 import { isText, stepOptions, type TrainFlags } from "./train-flags.ts";
 
