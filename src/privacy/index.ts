@@ -15,3 +15,6 @@ export * from "./ledger.ts";
 export { openLedgerFile } from "./ledger-file.ts";
 export * from "./statement.ts";
 export { statementText } from "./statement-text.ts";
+export * from "./pate.ts";
+export * from "./pate-smooth.ts";
+export * from "./pate-account.ts";
