@@ -78,7 +78,7 @@ export {
   type Detection,
   type Sanitized,
 } from "./defenses/data/index.ts";
-export { adversarialTraining } from "./defenses/training/index.ts";
+export { adversarialTraining, pate } from "./defenses/training/index.ts";
 
 // Memorization: who was in the training data.
 export {
@@ -163,7 +163,16 @@ export { ortEngine, referenceEngine, type Engine, type Session } from "./engine/
 export { float32, int64, sizeOf, tensor, type DType, type Tensor } from "./tensor/index.ts";
 
 // Differential privacy: what a training or a service spends, and the noise that a budget needs.
-export { account, calibrate, guaranteedEpsilon, type Account, type DpEvent } from "./privacy/index.ts";
+export {
+  account,
+  calibrate,
+  guaranteedEpsilon,
+  privacyStatement,
+  statementText,
+  type Account,
+  type DpEvent,
+  type PrivacyStatement,
+} from "./privacy/index.ts";
 
 // Numbers: randomness that is reproducible, intervals that are honest.
 export { seeded, type Rng } from "./random/index.ts";

@@ -3,7 +3,7 @@ import { exposure, extract, membershipAttacks, memorizationScore } from "../atta
 import { badnets, labelFlip } from "../attacks/poisoning/index.ts";
 import type { Described, OptionSpec, Paper, Risk, Threat } from "../contract/index.ts";
 import { knnLabelAgreement, spectralSignatures } from "../defenses/data/index.ts";
-import { adversarialTraining } from "../defenses/training/index.ts";
+import { adversarialTraining, pate } from "../defenses/training/index.ts";
 import { checks } from "./checks/index.ts";
 import { probes } from "./probes/index.ts";
 
@@ -46,6 +46,7 @@ export const catalog: readonly CatalogEntry[] = [
   ...[...membershipAttacks, memorizationScore, exposure, extract].map((a) => method("attack", "memorization", a)),
   ...[spectralSignatures, knnLabelAgreement].map((d) => method("detector", "poisoning", d)),
   method("defense", "evasion", adversarialTraining),
+  method("defense", "memorization", pate),
   ...probes.map((p): CatalogEntry => ({
     ...own,
     kind: "probe",

@@ -32,12 +32,13 @@ const fromWords = {
 /** The statement in words, a line each, not wrapped. */
 export function statementText(s: PrivacyStatement): string {
   const epsilon = s.epsilon === null ? "" : Number(s.epsilon.toPrecision(6));
+  const delta = Number(s.delta.toPrecision(4));
   const head =
     s.verdict === "not-private"
       ? "NOT PRIVATE. No guarantee of differential privacy can be given for this run."
-      : `${s.verdict === "private" ? "Private" : "The training alone is private"}: (${epsilon}, ${s.delta})-differential privacy. ` +
+      : `${s.verdict === "private" ? "Private" : "The training alone is private"}: (${epsilon}, ${delta})-differential privacy. ` +
         `Whoever sees ${s.released} learns almost the same from data ${adjacencyWords[s.adjacency](s.unit)}: the probability of anything ` +
-        `they conclude changes by a factor of at most ${factor(s.epsilon!)}, but for a probability of ${s.delta}.`;
+        `they conclude changes by a factor of at most ${factor(s.epsilon!)}, but for a probability of ${delta}.`;
   const lines = [head, ...s.reasons.map((reason) => `  ! ${reason}`), ""];
   const add = (name: string, value: string): void => void lines.push(`${(name && `${name}:`).padEnd(16)}${value}`);
   add("unit", `one ${s.unit} of ${s.records} records`);

@@ -180,7 +180,7 @@ function noiseWords(event: DpEvent): string {
     case "gaussian":
       return `Gaussian noise of ${short(event.sigma)} times the clip norm`;
     case "discrete-gaussian":
-      return `discrete Gaussian noise of ${short(event.sigma / event.sensitivity)} times the clip norm`;
+      return `discrete Gaussian noise of ${short(event.sigma / event.sensitivity)} times what one record contributes`;
     case "laplace":
       return `Laplace noise of ${short(event.scale)} times the clip norm`;
     case "discrete-laplace":

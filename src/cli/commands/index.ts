@@ -14,6 +14,7 @@ const loaders: Readonly<Record<string, () => Promise<AddCommand>>> = {
   attack: async () => (await import("./attack.ts")).addAttack,
   train: async () => (await import("./train.ts")).addTrain,
   sanitize: async () => (await import("./sanitize.ts")).addSanitize,
+  pate: async () => (await import("./pate.ts")).addPate,
   account: async () => (await import("./account.ts")).addAccount,
   calibrate: async () => (await import("./calibrate.ts")).addCalibrate,
   report: async () => (await import("./report.ts")).addReport,

@@ -1,1 +1,2 @@
 export * from "./adversarial-training.ts";
+export * from "./pate.ts";

@@ -1,4 +1,5 @@
 export * from "./additive.ts";
+export * from "./confident-vote.ts";
 export * from "./exact.ts";
 export * from "./pool.ts";
 export * from "./selection.ts";
