@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { models } from "./models.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const python = process.argv[2];
@@ -19,7 +20,7 @@ const ROUNDS = 3;
 const run = (command, args) => JSON.parse(execFileSync(command, args, { encoding: "utf8" }));
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const rows = [];
-for (const model of ["tabular", "mnist-cnn", "cifar-resnet"]) {
+for (const model of Object.keys(models)) {
   const ours = [];
   const theirs = [];
   for (let round = 0; round < ROUNDS; round++) {

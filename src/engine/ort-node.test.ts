@@ -37,6 +37,21 @@ describe("ortEngine", () => {
     await expect(session.run({ a: x, b: x })).rejects.toMatchObject({ code: "ENGINE_FAILED" });
   });
 
+  it("takes large constants from where they lie, views with an offset and shared memory among them", async () => {
+    const n = 40_000;
+    const memory = new Float32Array(2 * n).map((_, i) => i);
+    const shared = new Float32Array(new SharedArrayBuffer(4 * n)).fill(2);
+    const b = new GraphBuilder();
+    const x = b.input("a", "float32", [1]);
+    const sum = b.add(b.constant(float32([n], memory.subarray(n))), b.constant(tensor("float32", [n], shared)));
+    b.output(b.mul(x, sum), "float32", null, "y");
+    const session = await ortEngine.load(model(b.build()), { threads: 1 });
+    memory.fill(0); // the session holds its own
+    const { y } = await session.run({ a: float32([1], [3]) });
+    expect([y!.data[0], y!.data[n - 1]]).toEqual([3 * (n + 2), 3 * (2 * n + 1)]);
+    await session.close();
+  });
+
   const cases: [DType, Tensor][] = [
     ["float16", tensor("float16", [2], Uint16Array.of(0x3c00, 0xfbff))],
     ["float64", tensor("float64", [2], Float64Array.of(1 / 3, -2))],

@@ -17,9 +17,10 @@ export interface GradOptions {
   readonly wrt: readonly string[];
   /**
    * What `of` is multiplied with: "ones" gives the gradient of the sum of all its entries (of a scalar: its gradient),
-   * "inputs" adds one graph input per `of`, of its shape, and gives the vector-Jacobian product with it.
+   * "inputs" adds one graph input per `of`, of its shape, and gives the vector-Jacobian product with it; a map names
+   * for each `of` a value of the graph, of its shape, that is known already: the gradient of what comes after it.
    */
-  readonly seeds?: "ones" | "inputs";
+  readonly seeds?: "ones" | "inputs" | ReadonlyMap<string, string>;
 }
 
 export interface Gradient {
@@ -87,7 +88,9 @@ export function grad(model: Model, options: GradOptions): Gradient {
   const seeds = new Map<string, string>();
   for (const name of of) {
     const cx = contextOf({ op: "", domain: "", name: "", inputs: [name], outputs: [], attributes: {} });
-    if (options.seeds === "inputs") {
+    if (options.seeds instanceof Map) {
+      contribute(name, options.seeds.get(name)!);
+    } else if (options.seeds === "inputs") {
       const seed = b.input(`seed_${name}`, dtype(name) ?? "float32", shape(name));
       seeds.set(name, seed);
       contribute(name, seed);

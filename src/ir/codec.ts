@@ -10,6 +10,8 @@ import {
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
   StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
   TypeProto_TensorSchema,
@@ -220,6 +222,29 @@ function decodeValue(proto: ValueInfoProto): ValueInfo {
 /** Writes a model. What came from a file and was not changed is written as it was. */
 export function encodeModel(model: Model): Uint8Array {
   return toBinary(ModelProtoSchema, modelProto(model));
+}
+
+/**
+ * The same with every constant of at least `leastBytes` left out of the bytes: they name a location instead, under which
+ * `apart` holds the constant's own memory. Saves the copies where the reader takes external data from memory.
+ */
+export function encodeApart(model: Model, leastBytes: number): { bytes: Uint8Array; apart: Map<string, Uint8Array> } {
+  const proto = modelProto(model);
+  const apart = new Map<string, Uint8Array>();
+  const initializer = proto.graph!.initializer.map((t) => {
+    if (t.rawData.byteLength < leastBytes) return t;
+    const location = `constant${apart.size}`;
+    apart.set(location, t.rawData);
+    const { name, dims, dataType } = t;
+    const externalData = [
+      create(StringStringEntryProtoSchema, { key: "location", value: location }),
+      create(StringStringEntryProtoSchema, { key: "length", value: String(t.rawData.byteLength) }),
+    ];
+    const dataLocation = TensorProto_DataLocation.EXTERNAL;
+    return create(TensorProtoSchema, { name, dims, dataType, dataLocation, externalData });
+  });
+  const graph = Object.assign(create(GraphProtoSchema), own(proto.graph!), { initializer });
+  return { bytes: toBinary(ModelProtoSchema, Object.assign(create(ModelProtoSchema), own(proto), { graph })), apart };
 }
 
 function modelProto(model: Model): ModelProto {

@@ -1,7 +1,15 @@
 export * from "./graph.ts";
 export * from "./attributes.ts";
 export * from "./builder.ts";
-export { decodeModel, encodeModel, functionsOf, referenceOf, type DecodeOptions, type ModelFunction } from "./codec.ts";
+export {
+  decodeModel,
+  encodeApart,
+  encodeModel,
+  functionsOf,
+  referenceOf,
+  type DecodeOptions,
+  type ModelFunction,
+} from "./codec.ts";
 export type { ReadExternal } from "./tensor-codec.ts";
 export { loadModel, saveModel } from "./files.ts";
 export { validate } from "./validate.ts";

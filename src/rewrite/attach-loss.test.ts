@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { runGraph } from "../../test/support/run-graph.ts";
 import { GraphBuilder } from "../ir/index.ts";
 import { seeded } from "../random/index.ts";
-import { float32, int64 } from "../tensor/index.ts";
+import { float32, tensor } from "../tensor/index.ts";
 import { attachLoss } from "./attach-loss.ts";
 import type { LossKind } from "./attach-loss.ts";
 
@@ -28,8 +28,8 @@ async function run(kind: LossKind, rows: readonly (readonly number[])[], y: numb
   const { graph, names } = withLoss(kind, rows[0]!.length, t !== null);
   const n = rows.length;
   const feeds: Parameters<typeof runGraph>[1] = { z: float32([n, rows[0]!.length], rows.flat()) };
-  if (names.labels !== null) feeds[names.labels] = int64([n], y);
-  if (names.targets !== null) feeds[names.targets] = int64([n], t!);
+  if (names.labels !== null) feeds[names.labels] = tensor("int32", [n], Int32Array.from(y));
+  if (names.targets !== null) feeds[names.targets] = tensor("int32", [n], Int32Array.from(t!));
   const out = await runGraph(graph, feeds);
   return { loss: out[names.loss]!, total: out[names.total]!, scores: out[names.scores]! };
 }

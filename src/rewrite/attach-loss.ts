@@ -1,6 +1,7 @@
 import { MarauderError } from "../errors.ts";
 import { GraphBuilder, int } from "../ir/index.ts";
 import type { Graph } from "../ir/index.ts";
+import { tensor } from "../tensor/index.ts";
 
 export type LossKind = "cross-entropy" | "margin" | "dlr";
 
@@ -19,7 +20,9 @@ export interface LossNames {
   /** Sum over the batch, a scalar: what is differentiated. */
   readonly total: string;
   readonly scores: string;
-  /** int64 inputs of shape [N]; null where this loss does not read them. */
+  /** Derivative of `total` by the scores, [N, classes], in few nodes; null where the loss must be differentiated. */
+  readonly slope: string | null;
+  /** int32 inputs of shape [N]; null where this loss does not read them. */
   readonly labels: string | null;
   readonly targets: string | null;
 }
@@ -50,64 +53,89 @@ export function attachLoss(graph: Graph, request: LossRequest): { graph: Graph; 
   b.clearOutputs();
   const z = b.op("Identity", [request.scores], {}, "scores");
   const needsLabels = !targeted || kind === "dlr";
-  const labels = needsLabels ? b.input("labels", "int64", ["batch"]) : null;
-  const targets = targeted ? b.input("targets", "int64", ["batch"]) : null;
-  const score = (index: string): { mask: string; value: string } => oneScore(b, z, index, classes);
-  let loss: string;
-  if (kind === "dlr") {
-    const own = score(labels!);
-    // Through the positions, because GatherElements has a gradient and TopK has none.
-    const places = b.opN("TopK", [z, b.indices([targeted ? 4 : 3])], 2, { axis: int(1) }, "top")[1]!;
-    const top = b.op("GatherElements", [z, places], { axis: int(1) });
-    const rank = (i: number): string =>
-      b.squeeze(b.op("Slice", [top, b.indices([i]), b.indices([i + 1]), b.indices([1])]), [1]);
-    const low = targeted ? b.mul(b.add(rank(2), rank(3)), b.scalar(0.5)) : rank(2);
-    // The published code adds 1e-12, so that three equal scores give a large number and not a division by zero.
-    const scale = b.add(b.sub(rank(0), low), b.scalar(1e-12));
-    const rival = targeted ? score(targets!).value : bestOther(b, z, own.mask);
-    loss = b.div(b.sub(rival, own.value), scale);
-  } else {
-    const { mask, value } = score((targeted ? targets : labels)!);
-    const others = b.op("Where", [mask, b.scalar(-Infinity), z], {}, "others");
-    const rest = b.op(
-      kind === "margin" ? "ReduceMax" : "ReduceLogSumExp",
-      [others, b.indices([1])],
-      { keepdims: int(0) },
-      "rest",
-    );
-    const behind = b.sub(rest, value);
-    const untargeted = kind === "margin" ? behind : softplus(b, behind);
-    loss = targeted ? b.neg(untargeted) : untargeted;
-  }
-  const out = b.op("Identity", [loss], {}, "loss");
-  const total = b.reduceSum(out, [0], false);
-  b.output(out, "float32", ["batch"]);
+  const labels = needsLabels ? b.input("labels", "int32", ["batch"]) : null;
+  const targets = targeted ? b.input("targets", "int32", ["batch"]) : null;
+  const made =
+    kind === "dlr"
+      ? { column: ratioOfMargins(b, z, classes, labels!, targets), slope: null }
+      : againstOthers(b, z, classes, kind, (targets ?? labels)!, targeted);
+  const out = b.squeeze(made.column, [1]);
+  const loss = b.op("Identity", [out], {}, "loss");
+  const total = b.reduceSum(loss, [0], false);
+  b.output(loss, "float32", ["batch"]);
   b.output(z, "float32", ["batch", classes]);
   b.output(total, "float32", []);
-  return { graph: b.build(), names: { loss: out, total, scores: z, labels, targets } };
+  return { graph: b.build(), names: { loss, total, scores: z, slope: made.slope, labels, targets } };
 }
 
-/** z[n, index[n]] as [N], and the mask [N, classes] that is true there. */
+/** The score of one class against the others', as a column [N, 1], and its derivative [N, classes]. */
+function againstOthers(
+  b: GraphBuilder,
+  z: string,
+  classes: number,
+  kind: "margin" | "cross-entropy",
+  index: string,
+  targeted: boolean,
+): { column: string; slope: string } {
+  const { mask, value } = oneScore(b, z, index, classes);
+  const others = b.op("Where", [mask, b.scalar(-Infinity), z], {}, "others");
+  const sign = (name: string): string => (targeted ? b.neg(name) : name);
+  const own = b.scalar(targeted ? 1 : -1);
+  if (kind === "margin") {
+    const rest = b.op("ReduceMax", [others, b.indices([1])], { keepdims: int(1) }, "rest");
+    const hits = b.op("Cast", [b.op("Equal", [others, rest])], { to: int(1) });
+    const share = b.div(hits, b.reduceSum(hits, [1], true));
+    return { column: sign(b.sub(rest, value)), slope: b.op("Where", [mask, own, sign(share)]) };
+  }
+  const rest = b.op("ReduceLogSumExp", [others, b.indices([1])], { keepdims: int(1) }, "rest");
+  const { loss, slope } = softplus(b, b.sub(rest, value));
+  const share = b.op("Softmax", [others], { axis: int(1) });
+  return { column: sign(loss), slope: b.mul(slope, b.op("Where", [mask, own, sign(share)])) };
+}
+
+function ratioOfMargins(b: GraphBuilder, z: string, classes: number, labels: string, targets: string | null): string {
+  const own = oneScore(b, z, labels, classes);
+  // Through the positions, because GatherElements has a gradient and TopK has none.
+  const places = b.opN("TopK", [z, b.indices([targets !== null ? 4 : 3])], 2, { axis: int(1) }, "top")[1]!;
+  const top = b.op("GatherElements", [z, places], { axis: int(1) });
+  const rank = (i: number): string => b.op("Slice", [top, b.indices([i]), b.indices([i + 1]), b.indices([1])]);
+  const low = targets !== null ? b.mul(b.add(rank(2), rank(3)), b.scalar(0.5)) : rank(2);
+  // The published code adds 1e-12, so that three equal scores give a large number and not a division by zero.
+  const scale = b.add(b.sub(rank(0), low), b.scalar(1e-12));
+  const rival = targets !== null ? oneScore(b, z, targets, classes).value : bestOther(b, z, own.mask);
+  return b.div(b.sub(rival, own.value), scale);
+}
+
+/** z[n, index[n]] as [N, 1], and the mask [N, classes] that is true there. */
 function oneScore(b: GraphBuilder, z: string, index: string, classes: number): { mask: string; value: string } {
-  const range = b.indices(Array.from({ length: classes }, (_, i) => i));
-  const mask = b.op("Equal", [b.unsqueeze(index, [1]), range], {}, "mask");
-  const value = b.reduceSum(b.op("Where", [mask, z, b.scalar(0)]), [1], false);
-  return { mask, value };
+  const column = b.unsqueeze(index, [1]);
+  const range = b.constant(
+    tensor(
+      "int32",
+      [classes],
+      Int32Array.from({ length: classes }, (_, i) => i),
+    ),
+  );
+  const mask = b.op("Equal", [column, range], {}, "mask");
+  return { mask, value: b.op("GatherElements", [z, column], { axis: int(1) }) };
 }
 
 function bestOther(b: GraphBuilder, z: string, mask: string): string {
   const others = b.op("Where", [mask, b.scalar(-Infinity), z], {}, "others");
-  return b.op("ReduceMax", [others, b.indices([1])], { keepdims: int(0) }, "rival");
+  return b.op("ReduceMax", [others, b.indices([1])], { keepdims: int(1) }, "rival");
 }
 
 /**
- * log(1 + exp(d)), accurate for all d, with a gradient that is not zero until exp(d) is: ONNX Runtime's Softplus and
- * Sigmoid give 0 below about -18. Each branch is clamped well beyond where it is used, so no branch overflows.
+ * log(1 + exp(d)) and its derivative, accurate for all d, and not zero until exp(d) is: ONNX Runtime's Softplus and
+ * Sigmoid give 0 below about -18. With m = max(d, 0) it is m + log(1 + e), e = exp(d - 2m) at most 1.
  */
-function softplus(b: GraphBuilder, d: string): string {
-  const small = b.op("Exp", [b.op("Min", [d, b.scalar(1)])]);
-  const tiny = b.op("LessOrEqual", [d, b.scalar(-8)]);
-  const low = b.op("Where", [tiny, small, b.op("Log", [b.add(small, b.scalar(1))])]);
-  const rest = b.op("Log", [b.add(b.op("Exp", [b.neg(b.op("Max", [d, b.scalar(-1)]))]), b.scalar(1))]);
-  return b.op("Where", [b.op("LessOrEqual", [d, b.scalar(0)]), low, b.add(d, rest)], {}, "softplus");
+function softplus(b: GraphBuilder, d: string): { loss: string; slope: string } {
+  // An infinite difference would make infinity minus infinity.
+  const x = b.op("Clip", [d, b.scalar(-3e38), b.scalar(3e38)]);
+  const m = b.op("Relu", [x]);
+  const below = b.sub(x, m);
+  const e = b.op("Exp", [b.sub(below, m)]);
+  const onePlus = b.add(e, b.scalar(1));
+  const log = b.op("Where", [b.op("Less", [e, b.scalar(3e-4)]), e, b.op("Log", [onePlus])]);
+  return { loss: b.op("Add", [m, log], {}, "softplus"), slope: b.div(b.op("Exp", [below]), onePlus) };
 }

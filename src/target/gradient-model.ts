@@ -3,6 +3,11 @@ import { GraphBuilder, int, raiseOpset } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
 import { attachLoss } from "../rewrite/attach-loss.ts";
 import type { LossKind } from "../rewrite/attach-loss.ts";
+import { poolBeforeRelu } from "../rewrite/pool-before-relu.ts";
+import { prune } from "../rewrite/prune.ts";
+import { shareWeights } from "../rewrite/share-weights.ts";
+import { winograd } from "../rewrite/winograd.ts";
+import { shapesOf } from "./shapes.ts";
 
 export interface GradientModel {
   readonly model: Model;
@@ -29,7 +34,7 @@ export function gradientModel(
     readonly targeted: boolean;
   },
 ): GradientModel {
-  const raised = raiseOpset(model);
+  const raised = faster(raiseOpset(model));
   const b = new GraphBuilder(raised.graph);
   const single = b.op("Cast", [request.scores], { to: int(1) });
   let rows = b.reshape(single, [-1, request.classes]);
@@ -43,14 +48,23 @@ export function gradientModel(
   const { names } = attached;
   const { model: whole, gradients } = grad(
     { ...raised, graph: attached.graph },
-    { of: names.total, wrt: [request.input] },
+    names.slope === null
+      ? { of: names.total, wrt: [request.input] }
+      : { of: names.scores, wrt: [request.input], seeds: new Map([[names.scores, names.slope]]) },
   );
+  const gradient = gradients.get(request.input)!;
   return {
-    model: whole,
+    model: { ...whole, graph: prune(shareWeights(whole.graph), [names.loss, names.scores, gradient]) },
     loss: names.loss,
     scores: names.scores,
-    gradient: gradients.get(request.input)!,
+    gradient,
     labels: names.labels,
     targets: names.targets,
   };
+}
+
+/** The same function in forms whose gradient costs less; each is measured in bench/results/gradient-forms.md. */
+function faster(model: Model): Model {
+  const graph = poolBeforeRelu(model.graph);
+  return { ...model, graph: winograd(graph, shapesOf({ ...model, graph })) };
 }

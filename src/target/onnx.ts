@@ -129,12 +129,7 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
     if (names.targets !== null) columns.push([names.targets, loss.targets!]);
     const out = await runBatches(runner(session), x, [names.loss, names.scores, names.gradient], columns);
     const slope = out.get(names.gradient)!;
-    for (let i = 0; i < slope.length; i++) {
-      if (!Number.isFinite(slope[i]!)) {
-        slope[i] = 0;
-        nonFinite++;
-      }
-    }
+    nonFinite += zeroNonFinite(slope);
     return { loss: out.get(names.loss)!, scores: checked(out.get(names.scores)!, classes), gradient: slope };
   }
 
@@ -177,8 +172,25 @@ function oneNumber(): MarauderError {
   );
 }
 
+/** Sets entries that are not finite to zero; answers how many they were. */
+function zeroNonFinite(values: Float32Array): number {
+  // v - v is 0 for a finite v and NaN for any other: one sum tells whether there is anything to look for.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!;
+  if (sum === 0) return 0;
+  let count = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i]!)) continue;
+    values[i] = 0;
+    count++;
+  }
+  return count;
+}
+
 function checked(scores: Float32Array, classes: number): Float32Array {
-  const bad = scores.findIndex((v) => Number.isNaN(v));
+  let sum = 0;
+  for (let i = 0; i < scores.length; i++) sum += scores[i]! - scores[i]!;
+  const bad = sum === 0 ? -1 : scores.findIndex((v) => Number.isNaN(v));
   if (bad < 0) return scores;
   throw new MarauderError(
     "ENGINE_FAILED",
@@ -187,13 +199,20 @@ function checked(scores: Float32Array, classes: number): Float32Array {
   );
 }
 
-/** Values of one run stay in the processor's cache: about 24 MB of them, with weights left out. */
+/**
+ * Values of one run stay near the processor's caches: about 24 MB of them, or twice the weights, which every run reads.
+ * One example may be as much (bench/results/gradient-forms.md).
+ */
 function chunkFor(model: Model, inputShape: readonly number[]): number {
   let each = sizeOf(inputShape) * 4;
-  for (const info of inferTypes(model).graph.values.values()) {
+  const { graph } = inferTypes(model);
+  for (const info of graph.values.values()) {
     const dims = info.dims?.slice(1);
     if (dims === undefined || !dims.every((d) => typeof d === "number")) continue;
     each += (sizeOf(dims) * bitsPerElement(info.dtype ?? "float32")) / 8;
   }
-  return Math.max(16, Math.min(1024, 2 ** Math.floor(Math.log2((24 * 2 ** 20) / Math.max(each, 1)))));
+  let weights = 0;
+  for (const value of graph.constants.values()) weights += (sizeOf(value.dims) * bitsPerElement(value.dtype)) / 8;
+  const room = Math.max(24 * 2 ** 20, 2 * weights);
+  return Math.max(1, Math.min(1024, 2 ** Math.floor(Math.log2(room / Math.max(each, 1)))));
 }

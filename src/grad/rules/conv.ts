@@ -69,10 +69,14 @@ function withoutAutoPad(cx: GradientContext) {
 export const channelSum = (cx: GradientContext, dy: string, spatial: number): string =>
   cx.b.reduceSum(dy, [0, ...upTo(spatial + 2, 2)], false);
 
+/** Below this many channels ONNX Runtime has no blocked convolution. */
+const FEW = 8;
+
 /**
  * The gradient of a convolution's input. With stride 1 a convolution with the flipped kernel (in ONNX Runtime a third
- * faster than ConvTranspose, but two to five times slower where it makes few channels of many, as in a first layer);
- * otherwise a transposed convolution, padded to the input's size.
+ * to a half faster than ConvTranspose, but three to ten times slower where it makes the one or three channels of a first
+ * layer); otherwise a transposed convolution, padded to the input's size, which with strides is at least twice as fast
+ * as any form that spreads dY out first. Measured in bench/results/gradient-forms.md.
  */
 export function convInputGradient(
   cx: GradientContext,
@@ -85,7 +89,7 @@ export function convInputGradient(
   const { kernel, strides, dilations, begins, ends } = window;
   const span = kernel.map((k, i) => (k - 1) * dilations[i]!);
   const [many, few] = knownSizes(cx, w) ?? [];
-  if (all(strides, 1) && group === 1 && many !== undefined && 4 * few! <= many) {
+  if (all(strides, 1) && group === 1 && many !== undefined && few! < FEW && 4 * few! <= many) {
     return cx.b.op("ConvTranspose", [dy, w], convAttributes(window, group));
   }
   if (all(strides, 1) && span.every((s, i) => begins[i]! <= s && ends[i]! <= s)) {

@@ -1,6 +1,7 @@
-import { getFloat, getInt, int, ints } from "../../ir/attributes.ts";
+import { float, getFloat, getInt, int, ints } from "../../ir/attributes.ts";
+import { float32, sizeOf } from "../../tensor/index.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
-import { cast, floatType, has, num, rankOf, refuse, upTo } from "../context.ts";
+import { cast, floatType, has, knownSizes, num, rankOf, refuse, upTo } from "../context.ts";
 
 const perChannel = (cx: GradientContext, value: string, rank: number): string =>
   rank > 2 ? cx.b.unsqueeze(value, upTo(rank - 1, 1)) : value;
@@ -30,6 +31,10 @@ export const BatchNormalization: GradientRule = (cx, dys) => {
   ];
 };
 
+/** The adjoint of n = (x - mean)/√(var + ε): dn -> dx = (dn - mean dn - n·mean(dn·n))/√(var + ε). */
+const normalizeBack = (cx: GradientContext, dn: string, n: string, inverse: string, axes: readonly number[]): string =>
+  cx.b.mul(inverse, cx.b.sub(cx.b.sub(dn, mean(cx, dn, axes)), cx.b.mul(n, mean(cx, cx.b.mul(dn, n), axes))));
+
 /** The normalized value n = (x - mean)/√(var + ε) and its adjoint dn -> dx = (dn - mean dn - n·mean(dn·n))/√(var + ε). */
 function normalize(cx: GradientContext, x: string, axes: readonly number[]) {
   const { b } = cx;
@@ -37,9 +42,21 @@ function normalize(cx: GradientContext, x: string, axes: readonly number[]) {
   const variance = mean(cx, b.mul(centred, centred), axes);
   const inverse = b.op("Reciprocal", [b.op("Sqrt", [b.add(variance, num(cx, getFloat(cx.node, "epsilon", 1e-5)))])]);
   const n = b.mul(centred, inverse);
-  const back = (dn: string): string =>
-    b.mul(inverse, b.sub(b.sub(dn, mean(cx, dn, axes)), b.mul(n, mean(cx, b.mul(dn, n), axes))));
-  return { n, inverse, back };
+  return { n, inverse, back: (dn: string): string => normalizeBack(cx, dn, n, inverse, axes) };
+}
+
+/** n and 1/√(var + ε) in one node, which ONNX Runtime computes in one pass; float32 alone has that kernel. */
+function normalizeRows(cx: GradientContext, x: string, axis: number, axes: readonly number[]) {
+  const sizes = knownSizes(cx, x, axis);
+  if (sizes === null || floatType(cx) !== "float32") return normalize(cx, x, axes);
+  const ones = cx.b.constant(float32(sizes, new Float32Array(sizeOf(sizes)).fill(1)), "ones");
+  const epsilon = float(getFloat(cx.node, "epsilon", 1e-5));
+  const [n, , inverse] = cx.b.opN("LayerNormalization", [x, ones], 3, { axis: int(axis), epsilon }) as [
+    string,
+    string,
+    string,
+  ];
+  return { n, inverse, back: (dn: string): string => normalizeBack(cx, dn, n, inverse, axes) };
 }
 
 // y = s·n + b over the axes from `axis` on      dx = adjoint of the normalization of dy·s   ds = dy·n   db = dy
@@ -48,8 +65,9 @@ export const LayerNormalization: GradientRule = (cx, dys) => {
   const [x, scale] = node.inputs as [string, string];
   const rank = rankOf(cx, x);
   const axis = getInt(node, "axis", -1);
-  const axes = upTo(rank, axis < 0 ? axis + rank : axis);
-  const { n, inverse, back } = normalize(cx, x, axes);
+  const first = axis < 0 ? axis + rank : axis;
+  const axes = upTo(rank, first);
+  const { n, inverse, back } = normalizeRows(cx, x, first, axes);
   const [dy, dMean, dInverse] = [dys[0] ?? null, dys[1] ?? null, dys[2] ?? null];
   const parts: string[] = dy === null ? [] : [back(b.mul(dy, scale))];
   if (dMean !== null || dInverse !== null) {
