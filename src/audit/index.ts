@@ -9,3 +9,4 @@ export type { AuditSubject, Probe } from "./probe.ts";
 export { probes } from "./probes/index.ts";
 export type { AnyProbe, OpenSubject, RunListener } from "./run.ts";
 export { annotated, asImages, trainAnnotated } from "./train-model.ts";
+export { measureTradeoff, type TrainAt, type TrainedAt, type TradeoffSpec } from "./tradeoff.ts";

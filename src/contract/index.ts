@@ -8,3 +8,4 @@ export * from "./evidence/evidence.ts";
 export * from "./evidence/poisoning.ts";
 export * from "./evidence/known-trigger.ts";
 export * from "./evidence/memorization.ts";
+export * from "./tradeoff.ts";

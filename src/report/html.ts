@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Report } from "../contract/index.ts";
 import { howToRead, runSection } from "./html/appendix.ts";
 import { riskSection } from "./html/finding.ts";
 import { html, markupText, trusted, type Markup } from "./html/markup.ts";
 import { repairSection } from "./html/repairs.ts";
+import { contentPolicy } from "./html/page.ts";
 import { pageScript } from "./html/script.ts";
 import { pageStyle } from "./html/style.ts";
 import { doFirst, masthead, subjectSection, warningBox, worstCards } from "./html/summary.ts";
@@ -17,19 +17,11 @@ import { riskWords, risks } from "./words.ts";
  * nothing else.
  */
 export function renderHtml(report: Report): string {
-  const policy = [
-    "default-src 'none'",
-    `style-src '${hash(pageStyle)}'`,
-    `script-src '${hash(pageScript)}'`,
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
   const page = html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${trusted(policy)}" />
+        <meta http-equiv="Content-Security-Policy" content="${trusted(contentPolicy())}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="generator" content="marauder ${report.tool.version}" />
@@ -71,8 +63,4 @@ function navigation(report: Report): Markup {
       ${links.map(([anchor, label]) => html`<li><a href="#${anchor}">${label}</a></li>`)}
     </ul>
   </nav>`;
-}
-
-function hash(text: string): string {
-  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
 }

@@ -5,6 +5,7 @@ export * from "./roc.ts";
 export * from "./bootstrap.ts";
 export * from "./mcnemar.ts";
 export * from "./quantiles.ts";
+export * from "./mean-interval.ts";
 export * from "./shift.ts";
 export * from "./contingency.ts";
 export * from "./multiple-testing.ts";

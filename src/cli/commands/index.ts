@@ -15,6 +15,7 @@ const loaders: Readonly<Record<string, () => Promise<AddCommand>>> = {
   train: async () => (await import("./train.ts")).addTrain,
   sanitize: async () => (await import("./sanitize.ts")).addSanitize,
   pate: async () => (await import("./pate.ts")).addPate,
+  tradeoff: async () => (await import("./tradeoff.ts")).addTradeoff,
   account: async () => (await import("./account.ts")).addAccount,
   calibrate: async () => (await import("./calibrate.ts")).addCalibrate,
   report: async () => (await import("./report.ts")).addReport,

@@ -172,7 +172,7 @@ export async function trainPrivateModel(
 }
 
 /** The moving average spans the last twentieth of the training. */
-const emaOf = (steps: number): number => Math.max(0, 1 - 20 / Math.max(20, steps));
+export const emaOf = (steps: number): number => Math.max(0, 1 - 20 / Math.max(20, steps));
 
 function openLedger(path: string): dp.Ledger {
   if (existsSync(path)) return dp.openLedgerFile(path);
@@ -183,7 +183,7 @@ function openLedger(path: string): dp.Ledger {
 }
 
 /** Ranges that are known without the data, or measured on them, which the statement then says. */
-function inputBounds(
+export function inputBounds(
   data: Dataset,
   given: [number, number] | undefined,
 ): { bounds: InputBounds; preprocessing: dp.Preprocessing[] } {
