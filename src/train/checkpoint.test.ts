@@ -216,21 +216,24 @@ function life(args: string[], after = Infinity, shell?: string): Promise<{ out: 
 const digest = (out: string): string | undefined => /weights ([0-9a-f]{64})/.exec(out)?.[1];
 
 describe("a training in a process of its own", () => {
-  it("killed at random moments, ends with the weights of one that was left in peace", async () => {
-    const peace = digest((await life([])).out);
-    expect(peace).toBeDefined();
-    const folder = fresh();
-    const rng = seeded(Date.now());
-    let kills = 0;
-    let done: string | undefined;
-    for (let tries = 0; tries < 20 && done === undefined; tries++) {
-      const { out, killed } = await life([folder], kills < 6 ? 20 + rng.int(150) : Infinity);
-      if (killed) kills++;
-      done = digest(out);
-    }
-    expect(done).toBe(peace);
-    expect(kills).toBeGreaterThan(2);
-  });
+  it.each([[[]], [["20", "char-lstm"]], [["20", "gpt"]]])(
+    "killed at random moments, ends with the weights of one that was left in peace %j",
+    async (more) => {
+      const peace = digest((await life(["-", ...more])).out);
+      expect(peace).toBeDefined();
+      const folder = fresh();
+      const rng = seeded(Date.now());
+      let kills = 0;
+      let done: string | undefined;
+      for (let tries = 0; tries < 20 && done === undefined; tries++) {
+        const { out, killed } = await life([folder, ...more], kills < 6 ? 20 + rng.int(150) : Infinity);
+        if (killed) kills++;
+        done = digest(out);
+      }
+      expect(done).toBe(peace);
+      expect(kills).toBeGreaterThan(2);
+    },
+  );
 
   it("on a disk with too little space leaves the checkpoint as it was, and nothing beside it", async () => {
     const folder = fresh();
