@@ -1,12 +1,12 @@
 // Adult (given test set) and German credit (five folds, three times): Marauder's logistic and mlp with their defaults, and
 // scikit-learn's on the very same encoded rows and folds. Rows are encoded by Marauder: categories one-hot, missing cells
 // ("?") filled in from the training rows; scikit-learn gets them standardized, Marauder's models standardize inside.
-// Usage: node bench/training-results/tables.mjs FOLDER PYTHON OUT.json
-import { execFileSync } from "node:child_process";
+// Usage: node bench/training-results/tables.mjs FOLDER OUT.json ROWS.npz [rows]; then
+//        python bench/training-results/peer_tables.py ROWS.npz > PEER.json
+// With the word "rows" nothing is trained, only ROWS.npz is written.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { countCorrect } from "../../dist/audit/train-model.js";
 import { runContext } from "../../dist/context.js";
 import { npzBytes, openDataset, take } from "../../dist/data/index.js";
@@ -14,7 +14,7 @@ import { ortEngine } from "../../dist/engine/ort-node.js";
 import { seeded } from "../../dist/random/index.js";
 import { makeTrainer } from "../../dist/train/index.js";
 
-const [folder, python, out] = process.argv.slice(2);
+const [folder, out, rows, only] = process.argv.slice(2);
 const work = mkdtempSync(join(tmpdir(), "tables-"));
 // The test file writes its labels with a full stop.
 const plain = join(work, "adult-test.csv");
@@ -39,7 +39,7 @@ const tasks = {
 
 const trainer = makeTrainer(ortEngine, { threads: 1 });
 const result = {};
-for (const [name, parts] of Object.entries(tasks)) {
+for (const [name, parts] of Object.entries(only === "rows" ? {} : tasks)) {
   for (const arch of ["logistic", "mlp"]) {
     const accuracies = [];
     const started = performance.now();
@@ -70,13 +70,6 @@ for (const [name, parts] of Object.entries(tasks)) {
     }
   });
 }
-writeFileSync(join(work, "rows.npz"), npzBytes(arrays));
-const peer = join(dirname(fileURLToPath(import.meta.url)), "peer_tables.py");
-const said = execFileSync(python, [peer, join(work, "rows.npz")], {
-  maxBuffer: 1 << 26,
-  stdio: ["ignore", "pipe", "inherit"],
-});
-const all = { marauder: result, scikitLearn: JSON.parse(String(said)) };
-writeFileSync(out, JSON.stringify(all, null, 2) + "\n");
-console.log(JSON.stringify(all, null, 2));
+writeFileSync(rows, npzBytes(arrays));
+if (only !== "rows") writeFileSync(out, JSON.stringify(result, null, 2) + "\n");
 rmSync(work, { recursive: true });

@@ -84,8 +84,15 @@ function checkLoss(id: keyof typeof losses, classes: number): void {
   );
 }
 
-/** Throws SHAPE_MISMATCH and DATA_LABELS where data do not fit a given model. */
+/** Throws DTYPE_MISMATCH, SHAPE_MISMATCH and DATA_LABELS where data do not fit a given model. */
 function checkFit({ model }: Trainable, shape: readonly number[], classes: number): void {
+  const { dtype } = model.graph.inputs[0]!;
+  if (dtype !== null && dtype !== "float32") {
+    throw new MarauderError(
+      "DTYPE_MISMATCH",
+      `the model takes inputs of ${dtype}; expected float32, as rows of a data set are; put a Cast in front of it`,
+    );
+  }
   const declared = model.graph.inputs[0]!.dims?.slice(1) ?? null;
   if (declared !== null && !fits(shape, declared)) {
     throw new MarauderError(

@@ -140,6 +140,13 @@ describe("trainableOf", () => {
     const e = new GraphBuilder();
     e.output(e.add(e.input("x", "float32", ["N", 2]), e.input("z", "float32", ["N", 2])), "float32", ["N", 2], "y");
     expect(act(modelOf(e.build()))).toThrow(/one input; this one has "x", "z"/);
+    const g = new GraphBuilder();
+    const table = g.constant(noise([7, 2], "table"), "table");
+    const words = g.op("ReduceMean", [g.op("Gather", [table, g.input("x", "int64", ["N", 2])]), g.indices([1])]);
+    g.output(g.op("Flatten", [words]), "float32", ["N", 2], "y");
+    await expect(trainerOf(modelOf(g.build()))(data, {}, context())).rejects.toThrow(
+      /takes inputs of int64; expected float32/,
+    );
     const train = trainerOf(awkward(false));
     await expect(train(data, { arch: "mlp" }, context())).rejects.toThrow(/arch must be left out/);
     await expect(train({ ...data, classNames: ["a", "b", "c"] }, { emptyClasses: "allow" }, context())).rejects.toThrow(
