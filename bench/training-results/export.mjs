@@ -58,7 +58,7 @@ for (const arch of ["char-lstm", "gpt"]) {
   const trainer = makeLanguageTrainer(ortEngine);
   const examples = windows(text, vocabularyOf(text), { context: 12 });
   const lm = await trainer(examples, { arch, width: 32, layers: 2, epochs: 2 }, runContext());
-  const rows = [...examples.starts.slice(0, 20)].map((at) => examples.tokens.subarray(at, at + 9));
+  const rows = Array.from(examples.starts.subarray(0, 20), (at) => examples.tokens.subarray(at, at + 9));
   const logits = Float32Array.from((await lm.logits(rows)).flatMap((row) => [...row]));
   const input = { dims: [20, 9], data: BigInt64Array.from(rows.flatMap((row) => [...row].map(BigInt))) };
   await keep(arch, lm.model, input, logits, [20, 9, lm.vocabulary.size]);

@@ -42,7 +42,7 @@ try {
       ? await train(data, options, context, checkpoint)
       : await train(sequences, spoken, context, checkpoint);
   const hash = createHash("sha256");
-  for (const [name, value] of trained.model.graph.constants) {
+  for (const value of trained.model.graph.constants.values()) {
     if (value.dtype === "float32")
       hash.update(new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
   }
