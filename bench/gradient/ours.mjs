@@ -32,10 +32,10 @@ async function medianMs(call, forSeconds) {
     times.push(performance.now() - start);
   }
   times.sort((a, b) => a - b);
-  return { ms: times[times.length >> 1], steps: times.length };
+  return { ms: times[times.length >> 1], msMin: times[0], steps: times.length };
 }
 
-const { ms, steps } = await medianMs(() => target.gradient(input, labels, { kind: "cross-entropy" }), seconds);
+const { ms, msMin, steps } = await medianMs(() => target.gradient(input, labels, { kind: "cross-entropy" }), seconds);
 const peakMiB = process.resourceUsage().maxRSS / 1024;
 const { ms: forwardMs } = await medianMs(() => target.scores(input), seconds / 4);
 console.log(
@@ -46,6 +46,7 @@ console.log(
     batch,
     chunk: target.facts.chunk,
     ms,
+    msMin,
     forwardMs,
     steps,
     peakMiB,

@@ -145,7 +145,7 @@ def median_ms(call, seconds):
         call()
         times.append(1e3 * (time.perf_counter() - start))
     times.sort()
-    return times[len(times) // 2], len(times)
+    return times[len(times) // 2], times[0], len(times)
 
 
 def main():
@@ -172,12 +172,12 @@ def main():
         with torch.no_grad():
             return model(x)
 
-    ms, steps = median_ms(step, seconds)
+    ms, ms_min, steps = median_ms(step, seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    forward_ms, _ = median_ms(forward, seconds / 4)
+    forward_ms, _, _ = median_ms(forward, seconds / 4)
     print(json.dumps({
         "model": name, "engine": "torch " + torch.__version__, "threads": threads, "batch": shape[0],
-        "ms": ms, "forwardMs": forward_ms, "steps": steps, "peakMiB": peak,
+        "ms": ms, "msMin": ms_min, "forwardMs": forward_ms, "steps": steps, "peakMiB": peak,
     }))
 
 

@@ -1,7 +1,7 @@
 import { MarauderError } from "../errors.ts";
 import { GraphBuilder, int } from "../ir/index.ts";
 import type { Graph } from "../ir/index.ts";
-import { tensor } from "../tensor/index.ts";
+import { float32, tensor } from "../tensor/index.ts";
 
 export type LossKind = "cross-entropy" | "margin" | "dlr";
 
@@ -58,7 +58,7 @@ export function attachLoss(graph: Graph, request: LossRequest): { graph: Graph; 
   const made =
     kind === "dlr"
       ? { column: ratioOfMargins(b, z, classes, labels!, targets), slope: null }
-      : againstOthers(b, z, classes, kind, (targets ?? labels)!, targeted);
+      : (classes === 2 ? againstTheOther : againstOthers)(b, z, classes, kind, (targets ?? labels)!, targeted);
   const out = b.squeeze(made.column, [1]);
   const loss = b.op("Identity", [out], {}, "loss");
   const total = b.reduceSum(loss, [0], false);
@@ -91,6 +91,24 @@ function againstOthers(
   const { loss, slope } = softplus(b, b.sub(rest, value));
   const share = b.op("Softmax", [others], { axis: int(1) });
   return { column: sign(loss), slope: b.mul(slope, b.op("Where", [mask, own, sign(share)])) };
+}
+
+/** The same for two classes, where no maximum and no sum is needed. */
+function againstTheOther(
+  b: GraphBuilder,
+  z: string,
+  _classes: number,
+  kind: "margin" | "cross-entropy",
+  index: string,
+  targeted: boolean,
+): { column: string; slope: string } {
+  const sign = targeted ? -1 : 1;
+  const toward = b.op("Gather", [b.constant(float32([2, 2], [-sign, sign, sign, -sign])), index], { axis: int(0) });
+  const one = b.constant(tensor("int32", [1], Int32Array.of(1)));
+  const score = (column: string): string => b.op("GatherElements", [z, b.unsqueeze(column, [1])], { axis: int(1) });
+  const behind = b.sub(score(b.sub(one, index)), score(index));
+  const { loss, slope } = kind === "margin" ? { loss: behind, slope: null } : softplus(b, behind);
+  return { column: targeted ? b.neg(loss) : loss, slope: slope === null ? toward : b.mul(slope, toward) };
 }
 
 function ratioOfMargins(b: GraphBuilder, z: string, classes: number, labels: string, targets: string | null): string {

@@ -69,27 +69,38 @@ describe("shareWeights", () => {
 });
 
 describe("the slope of a loss", () => {
-  for (const kind of ["cross-entropy", "margin"] as const) {
-    for (const targeted of [false, true]) {
-      it(`${kind}, targeted ${targeted}: equals the differentiated loss`, async () => {
-        const b = new GraphBuilder();
-        const x = b.input("x", "float32", ["n", 5]);
-        const { graph, names } = attachLoss(b.build(), { scores: x, classes: 5, kind, targeted });
-        const { model, gradients } = grad(modelOf(graph), { of: names.total, wrt: ["x"] });
-        const whole = { ...model.graph, outputs: [...model.graph.outputs] };
-        whole.outputs.push({ name: names.slope!, dtype: "float32", dims: null, kind: "tensor" });
-        const z = random("scores", [9, 5]);
-        z.data.set([0, 0, 0, 0, 0], 0); // no difference at all: the kink of the formula
-        z.data.set([30, -30, 0, 0, 0], 5);
-        z.data.set([-30, 30, 30, 0, 0], 10); // equal rivals share
-        const index = tensor("int32", [9], Int32Array.from([0, 0, 0, 1, 2, 3, 4, 0, 1]));
-        const out = await runGraph(whole, { x: z, [(names.labels ?? names.targets)!]: index });
-        const want = out[gradients.get("x")!]!.data;
-        for (const [i, v] of want.entries()) {
-          expect(Math.abs(out[names.slope!]!.data[i]! - v)).toBeLessThan(1e-6 + 1e-5 * Math.abs(v));
-        }
-        expect(want.some((v) => Math.abs(v) > 0.1)).toBe(true);
-      });
-    }
+  for (const [kind, targeted, classes] of [
+    ["cross-entropy", false, 5],
+    ["cross-entropy", true, 5],
+    ["cross-entropy", false, 2],
+    ["cross-entropy", true, 2],
+    ["margin", false, 5],
+    ["margin", true, 5],
+    ["margin", false, 2],
+    ["margin", true, 2],
+  ] as const) {
+    it(`${kind}, targeted ${targeted}, ${classes} classes: equals the differentiated loss`, async () => {
+      const b = new GraphBuilder();
+      const x = b.input("x", "float32", ["n", classes]);
+      const { graph, names } = attachLoss(b.build(), { scores: x, classes, kind, targeted });
+      const { model, gradients } = grad(modelOf(graph), { of: names.total, wrt: ["x"] });
+      const whole = { ...model.graph, outputs: [...model.graph.outputs] };
+      whole.outputs.push({ name: names.slope!, dtype: "float32", dims: null, kind: "tensor" });
+      const z = random("scores", [9, classes]);
+      z.data.set([0, 0, 0, 0, 0].slice(0, classes), 0); // no difference at all: the kink of the formula
+      z.data.set([30, -30, 0, 0, 0].slice(0, classes), classes);
+      z.data.set([-30, 30, 30, 0, 0].slice(0, classes), 2 * classes); // equal rivals share
+      const index = tensor(
+        "int32",
+        [9],
+        Int32Array.from([0, 0, 0, 1, 2, 3, 4, 0, 1], (v) => v % classes),
+      );
+      const out = await runGraph(whole, { x: z, [(names.labels ?? names.targets)!]: index });
+      const want = out[gradients.get("x")!]!.data;
+      for (const [i, v] of want.entries()) {
+        expect(Math.abs(out[names.slope!]!.data[i]! - v)).toBeLessThan(1e-6 + 1e-5 * Math.abs(v));
+      }
+      expect(want.some((v) => Math.abs(v) > 0.1)).toBe(true);
+    });
   }
 });

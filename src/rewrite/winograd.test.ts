@@ -33,7 +33,7 @@ function convolution(
 const rewritten = (graph: Graph): Graph => {
   const typed = inferTypes(modelOf(graph)).graph;
   const types = new Map([...typed.values, ...typed.inputs.map((v) => [v.name, v] as const)]);
-  return winograd(typed, (name) => types.get(name)?.dims ?? null);
+  return winograd(typed, (name) => typed.constants.get(name)?.dims ?? types.get(name)?.dims ?? null);
 };
 
 describe("convolutions by minimal filtering", () => {
@@ -55,6 +55,30 @@ describe("convolutions by minimal filtering", () => {
       seed_y: noise("seed", [N, to, ...out]),
     };
     const run = (g: Graph) => runGraph(grad(modelOf(g), { of: "y", wrt, seeds: "inputs" }).model.graph, feeds);
+    const [direct, tiled] = [await run(graph), await run(other)];
+    for (const [name, { dims, data }] of Object.entries(direct)) {
+      expect(tiled[name]!.dims).toEqual(dims);
+      const apart = Math.hypot(...data.map((v, i) => v - tiled[name]!.data[i]!));
+      expect(apart / Math.hypot(...data)).toBeLessThan(5e-6);
+    }
+  });
+
+  it.each([
+    ["one tile", [4, 4]],
+    ["several tiles", [8, 12]],
+  ] as [string, [number, number]][])("constant weights, %s: values and input gradient", async (_name, size) => {
+    const open = convolution(64, 80, size, [1, 1, 1, 1], true);
+    const fixed = ["w", "b"];
+    const values = [noise("w", [80, 64, 3, 3]), noise("b", [80])];
+    const graph: Graph = {
+      ...open,
+      inputs: open.inputs.filter((v) => !fixed.includes(v.name)),
+      constants: new Map(fixed.map((name, i) => [name, values[i]!])),
+    };
+    const feeds = { x: noise("x", [N, 64, ...size]), seed_y: noise("seed", [N, 80, ...size]) };
+    const run = (g: Graph) => runGraph(grad(modelOf(g), { of: "y", wrt: ["x"], seeds: "inputs" }).model.graph, feeds);
+    const other = rewritten(graph);
+    expect(other.nodes.filter((node) => node.op === "MatMul").length).toBeGreaterThan(3);
     const [direct, tiled] = [await run(graph), await run(other)];
     for (const [name, { dims, data }] of Object.entries(direct)) {
       expect(tiled[name]!.dims).toEqual(dims);

@@ -1,5 +1,5 @@
 import { getInt, getInts, getString, GraphBuilder, int, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { float32 } from "../tensor/index.ts";
+import { float32, type Tensor } from "../tensor/index.ts";
 
 /**
  * Convolutions 3 x 3 of stride 1 by minimal filtering, F(4 x 4, 3 x 3) of Winograd 1980 as used by Lavin & Gray 2016,
@@ -8,19 +8,24 @@ import { float32 } from "../tensor/index.ts";
  * quarter of the multiplications as well, and no columns of patches. Values differ from the direct form by some 1e-6 of
  * their size.
  *
- * Only where it pays: enough channels on both sides, and sizes that the tiles fit. `dimsOf` tells the shapes of values.
- * Value names stay.
+ * Only where it pays: enough channels on both sides (C M / (C + M) of at least `leastChannels`), and sizes that the tiles
+ * fit. `dimsOf` tells the shapes of values. Value names stay.
  */
-export function winograd(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null): Graph {
+export function winograd(
+  graph: Graph,
+  dimsOf: (name: string) => readonly Dim[] | null,
+  leastChannels = LEAST_CHANNELS,
+): Graph {
   const b = new GraphBuilder({ ...graph, nodes: [] });
   // Names of the nodes that are still to come must not be taken.
   for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
   let changed = false;
   for (const node of graph.nodes) {
-    const form = formOf(node, dimsOf);
+    const form = formOf(node, dimsOf, leastChannels);
     if (form === null) b.append(node);
     else {
-      append(b, node, form);
+      const isInput = graph.inputs.some((v) => v.name === node.inputs[1]);
+      append(b, node, form, isInput ? null : (graph.constants.get(node.inputs[1]!) ?? null));
       changed = true;
     }
   }
@@ -46,12 +51,12 @@ interface Form {
 
 const OUT = 4;
 const TILE = 6;
-/** C M / (C + M) of the channels from which on fewer products outweigh the way into tiles and back (bench/results/training.md). */
+/** From which on in a training step fewer products outweigh the way into tiles and back (bench/results/training.md). */
 const LEAST_CHANNELS = 32;
 /** Least gain in multiplications, of 4 where tiles fit exactly. */
 const LEAST_GAIN = 2.5;
 
-function formOf(node: Node, dimsOf: (name: string) => readonly Dim[] | null): Form | null {
+function formOf(node: Node, dimsOf: (name: string) => readonly Dim[] | null, leastChannels: number): Form | null {
   if (node.op !== "Conv" || (node.domain !== "" && node.domain !== "ai.onnx")) return null;
   const [x, w] = [dimsOf(node.inputs[0]!), dimsOf(node.inputs[1]!)];
   if (x?.length !== 4 || w?.length !== 4 || !w.every((d) => typeof d === "number")) return null;
@@ -66,13 +71,13 @@ function formOf(node: Node, dimsOf: (name: string) => readonly Dim[] | null): Fo
     return out < 1 ? null : { size, out, pad: before, tiles: Math.ceil(out / OUT) };
   };
   const [rows, columns] = [axis(x[2], top!, bottom!), axis(x[3], left!, right!)];
-  if (rows === null || columns === null || (from! * to!) / (from! + to!) < LEAST_CHANNELS) return null;
+  if (rows === null || columns === null || (from! * to!) / (from! + to!) < leastChannels) return null;
   const gain = (9 * rows.out * columns.out) / (TILE ** 2 * rows.tiles * columns.tiles);
   return gain < LEAST_GAIN ? null : { from: from!, to: to!, rows, columns };
 }
 
 /** Appends the convolution; its tiles stand in front of examples and channels, so that each step is one matrix product. */
-function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form): void {
+function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, weights: Tensor | null): void {
   const [x, w, bias] = node.inputs as [string, string, string?];
   const [tr, tc] = [rows.tiles, columns.tiles];
   const places = b.transpose(b.reshape(x, [0, from, rows.size * columns.size]), [2, 0, 1]);
@@ -80,11 +85,10 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form):
   const across = b.matmul(intoTiles(b, columns), b.reshape(down, [TILE * tr, columns.size, -1]));
   const one = tr === 1 && tc === 1;
   const apart = one ? across : b.transpose(b.reshape(across, [TILE, tr, TILE, tc, -1]), [0, 2, 1, 3, 4]);
-  // [from, to] here, so that only the nine values of a kernel are moved, and its gradient comes out in this order.
-  const turned = b.reshape(b.transpose(b.reshape(w, [to, from, 9]), [1, 0, 2]), [-1, 9]);
-  const matrix = b.constant(float32([TILE ** 2, 9], kernelMatrix), "winograd.kernel");
-  const kernels = b.reshape(b.op("Gemm", [matrix, turned], { transB: int(1) }), [TILE ** 2, from, to]);
-  const products = b.matmul(b.reshape(apart, [TILE ** 2, -1, from]), kernels);
+  const products =
+    weights?.dtype === "float32"
+      ? b.matmul(b.reshape(apart, [1, TILE ** 2, -1, from]), constantKernels(b, weights as Tensor<"float32">))
+      : b.matmul(b.reshape(apart, [TILE ** 2, -1, from]), kernelsOf(b, w, from, to));
   const joined = one
     ? b.reshape(products, [TILE, TILE, -1])
     : b.reshape(b.transpose(b.reshape(products, [TILE, TILE, tr, tc, -1]), [0, 2, 1, 3, 4]), [
@@ -104,6 +108,30 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form):
   const plain = b.op("Reshape", shaped.inputs);
   const inputs = [plain, b.reshape(bias, [to, 1, 1])];
   b.append({ op: "Add", domain: "", name: node.name || y, inputs, outputs: [y], attributes: {} });
+}
+
+/** The 36 matrices [from, to] of the kernels. */
+function kernelsOf(b: GraphBuilder, w: string, from: number, to: number): string {
+  // [from, to] here, so that only the nine values of a kernel are moved, and its gradient comes out in this order.
+  const turned = b.reshape(b.transpose(b.reshape(w, [to, from, 9]), [1, 0, 2]), [-1, 9]);
+  const matrix = b.constant(float32([TILE ** 2, 9], kernelMatrix), "winograd.kernel");
+  return b.reshape(b.op("Gemm", [matrix, turned], { transB: int(1) }), [TILE ** 2, from, to]);
+}
+
+/**
+ * The same, [1, 36, from, to], of weights that never change: ONNX Runtime computes it once, when it loads the model. As a
+ * convolution of 1 x 1 it comes out in its place; each reshaping on the way would be another copy of four times the weights.
+ */
+function constantKernels(b: GraphBuilder, weights: Tensor<"float32">): string {
+  const [to, from] = weights.dims as [number, number];
+  const data = new Float32Array(weights.data.length);
+  for (let m = 0; m < to; m++) {
+    for (let c = 0; c < from; c++) {
+      for (let k = 0; k < 9; k++) data[(k * from + c) * to + m] = weights.data[(m * from + c) * 9 + k]!;
+    }
+  }
+  const matrix = b.constant(float32([TILE ** 2, 9, 1, 1], kernelMatrix), "winograd.kernel");
+  return b.op("Conv", [b.constant(float32([1, 9, from, to], data), "winograd.weights"), matrix]);
 }
 
 // Transforms for the points 0, 1, -1, 2, -2 and infinity: output = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A.

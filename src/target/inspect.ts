@@ -162,6 +162,7 @@ function gradientOf(prepared: PreparedModel | null, classes: number | null, prob
       probabilities: false,
       loss: "margin",
       targeted: false,
+      plain: true,
     });
     return { available: true, reason: null };
   } catch (error) {

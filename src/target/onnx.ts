@@ -72,7 +72,7 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
 
   let noGradientReason: string | null = null;
   try {
-    gradientModel(model, request("margin", false));
+    gradientModel(model, { ...request("margin", false), plain: true });
   } catch (error) {
     if (!(error instanceof MarauderError)) throw error;
     noGradientReason = error.message;

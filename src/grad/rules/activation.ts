@@ -57,6 +57,12 @@ export const Selu = times((cx, x, y) => {
   return where(cx, above(cx, x, 0), num(cx, gamma), cx.b.add(y, num(cx, alpha * gamma)));
 });
 
+/** (1 + t)/2 for t from -1 to 1: in float32 one pass by a HardSigmoid that reaches neither end. */
+const halfOfOnePlus = (cx: GradientContext, t: string): string =>
+  floatType(cx) === "float32"
+    ? cx.b.op("HardSigmoid", [t], { alpha: float(0.5), beta: float(0.5) })
+    : cx.b.mul(num(cx, 0.5), cx.b.add(num(cx, 1), t));
+
 // y = x·Φ(x)                         dx = dy·(Φ(x) + x·φ(x)), or the derivative of the tanh approximation
 export const Gelu = times((cx, x) => {
   const { b } = cx;
@@ -70,8 +76,9 @@ export const Gelu = times((cx, x) => {
     const bend = b.mul(b.mul(x, b.sub(num(cx, 1), b.mul(t, t))), slope);
     return b.mul(half, b.add(b.add(num(cx, 1), t), bend));
   }
-  const cdf = b.mul(half, b.add(num(cx, 1), b.op("Erf", [b.mul(x, num(cx, Math.SQRT1_2))])));
-  const pdf = b.mul(num(cx, 1 / Math.sqrt(2 * Math.PI)), b.op("Exp", [b.mul(num(cx, -0.5), b.mul(x, x))]));
+  const u = b.mul(x, num(cx, Math.SQRT1_2));
+  const cdf = halfOfOnePlus(cx, b.op("Erf", [u]));
+  const pdf = b.op("Exp", [b.sub(num(cx, -0.5 * Math.log(2 * Math.PI)), b.mul(u, u))]);
   return b.add(cdf, b.mul(x, pdf));
 });
 

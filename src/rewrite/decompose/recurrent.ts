@@ -44,8 +44,9 @@ function part({ s, hidden, parts }: Cell, value: string, gate: number, axis: num
   return made;
 }
 
-const pieces = ({ s, hidden }: Cell, value: string, n: number): string[] =>
-  s.b.opN("Split", [value, s.b.indices(upTo(n).map(() => hidden))], n, { axis: int(2) });
+/** Gates of a value, joined as `sizes` say. */
+const pieces = ({ s, hidden }: Cell, value: string, sizes: readonly number[]): string[] =>
+  s.b.opN("Split", [value, s.b.indices(sizes.map((n) => n * hidden))], sizes.length, { axis: int(2) });
 
 // H = f(X·Wᵀ + H·Rᵀ + Wb + Rb)
 const rnnStep: Step = ({ s, r, f }, xw, { h }) => ({ h: f[0]!(clip(s, s.b.add(xw, s.b.matmul(h, r)))), c: null });
@@ -54,7 +55,7 @@ const rnnStep: Step = ({ s, r, f }, xw, { h }) => ({ h: f[0]!(clip(s, s.b.add(xw
 const gruStep: Step = (cell, xw, { h }) => {
   const { s, r, rb, f } = cell;
   const { b } = s;
-  const [xz, xr, xh] = pieces(cell, xw, 3) as [string, string, string];
+  const [xz, xr, xh] = pieces(cell, xw, [1, 1, 1]) as [string, string, string];
   const withBias = (value: string, gate: number): string =>
     rb === null ? value : b.add(value, part(cell, rb, gate, 0));
   const product = (x: string, gate: number): string => withBias(b.matmul(x, part(cell, r, gate, 1)), gate);
@@ -70,7 +71,15 @@ const gruStep: Step = (cell, xw, { h }) => {
 const lstmStep: Step = (cell, xw, { h, c }) => {
   const { s, r, p, f } = cell;
   const { b } = s;
-  const [xi, xo, xf, xc] = pieces(cell, b.add(xw, b.matmul(h, r)), 4) as [string, string, string, string];
+  const sum = b.add(xw, b.matmul(h, r));
+  if (p === null && getInt(s.node, "input_forget", 0) === 0) {
+    // The three gates of one activation lie side by side: a third of the nodes, and of those of the gradient.
+    const [gates, fresh] = pieces(cell, sum, [3, 1]) as [string, string];
+    const [input, output, forget] = pieces(cell, f[0]!(clip(s, gates)), [1, 1, 1]) as [string, string, string];
+    const state = b.add(b.mul(forget, c!), b.mul(input, f[1]!(clip(s, fresh))));
+    return { h: b.mul(output, f[2]!(clip(s, state))), c: state };
+  }
+  const [xi, xo, xf, xc] = pieces(cell, sum, [1, 1, 1, 1]) as [string, string, string, string];
   const peep = (value: string, gate: number, state: string): string =>
     p === null ? value : b.add(value, b.mul(part(cell, p, gate, 0), state));
   const input = f[0]!(clip(s, peep(xi, 0, c!)));
