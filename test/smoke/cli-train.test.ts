@@ -61,6 +61,13 @@ describe("marauder train", () => {
     expect(result).toMatchObject({ vocabulary: 256, context: 6, examples: 180 });
     await run(`${line} --out b.onnx`);
     expect(readFileSync(at("a.onnx"))).toEqual(readFileSync(at("b.onnx")));
+    const gpt = await run(`${line.replace("char-lstm", "gpt").replace(" --vocabulary bytes", "")} --out g.onnx`);
+    expect(JSON.parse(gpt.stdout)).toMatchObject({ context: 6, examples: 180 });
+    const further = "train --data words.txt --model g.onnx --quiet --json --threads 1 --out h.onnx";
+    // The lines have no blanks, which stand between the words of the text.
+    expect((await run(further)).stderr).toMatch(/character " " .* is not in the vocabulary of 10/);
+    const lines = await run(`${further.replace("words", "lines")} --lines --epochs 20`);
+    expect(JSON.parse(lines.stdout).nats.value).toBeLessThan(JSON.parse(gpt.stdout).nats.value);
   });
 
   it.each<[string, number, RegExp]>([

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { checkWritable } from "../../files.ts";
-import { addTrainFlags, checkTrainFlags, isText, type TrainFlags } from "../train/train-flags.ts";
+import { loadModel } from "../../ir/index.ts";
+import { isLanguageModel } from "../../train/index.ts";
+import { addTrainFlags, checkTrainFlags, checkWhatIsTrained, isText, type TrainFlags } from "../train/train-flags.ts";
 import { privateText, rowsText, trainRows, trainRowsPrivately } from "../train/train-rows.ts";
 import { textText, trainText } from "../train/train-text.ts";
 
@@ -10,12 +12,15 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     .command("train")
     .description("train a classifier or a model of text; the result is an ordinary ONNX file that takes raw inputs");
   addTrainFlags(command).action(async (flags: TrainFlags) => {
-    checkTrainFlags(flags);
+    checkWhatIsTrained(flags);
+    const start = flags.model === undefined ? null : await loadModel(flags.model);
+    const text = start === null ? isText(flags.arch) : isLanguageModel(start);
+    checkTrainFlags(flags, text);
     await checkWritable(flags.out);
     const print = <R>(result: R, text: (result: R) => string): void =>
       void process.stdout.write(flags.json === true ? JSON.stringify(result, null, 2) + "\n" : text(result));
-    if (isText(flags.arch)) print(await trainText(flags, signal), textText);
+    if (text) print(await trainText(flags, start, signal), textText);
     else if (flags.dp === true) print(await trainRowsPrivately(flags, signal), privateText);
-    else print(await trainRows(flags, signal), rowsText);
+    else print(await trainRows(flags, start, signal), rowsText);
   });
 }

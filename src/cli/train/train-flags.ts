@@ -156,7 +156,11 @@ function addPlainFlags(command: Command): Command {
     .option("--channels <numbers>", "channels of the convolutions of cnn, or of the stages of resnet", numberList)
     .option("--blocks <n>", "residual blocks in each stage of resnet (default: 2)", positiveInteger)
     .optionsGroup("Text:")
-    .option("--context-length <n>", "tokens that are predicted in one example (default: 64)", positiveInteger)
+    .option(
+      "--context-length <n>",
+      "tokens that are predicted in one example (default: 64, or as the model of --model was trained)",
+      positiveInteger,
+    )
     .option("--width <n>", "width of the layers (default: char-lstm 256, gpt 128)", positiveInteger)
     .option("--layers <n>", "number of layers (default: char-lstm 1, gpt 4)", positiveInteger)
     .option("--heads <n>", "heads of attention (gpt; default: 4)", positiveInteger)
@@ -164,7 +168,7 @@ function addPlainFlags(command: Command): Command {
     .option("--tied", "one table for tokens in and out (gpt)")
     .option(
       "--vocabulary <what>",
-      "text: the characters of the data (default); bytes; or a file whose characters are the vocabulary",
+      "text: the characters of the data (default, but with --model its own); bytes; or a file whose characters are the vocabulary",
     )
     .option("--lines", "each line is an example of its own, and the context fits the longest")
     .optionsGroup("The run:")
@@ -179,23 +183,26 @@ function addPlainFlags(command: Command): Command {
 export const isText = (arch: TrainFlags["arch"]): arch is LanguageArch =>
   (languageArchitectures as readonly string[]).includes(arch ?? "");
 
-/** Throws USAGE for flags that do not go together, OPTION_RANGE for a share that is none. */
-export function checkTrainFlags(flags: TrainFlags): void {
+/** Throws USAGE where it is not said what is trained. */
+export function checkWhatIsTrained(flags: TrainFlags): void {
   if ((flags.arch === undefined) === (flags.model === undefined)) {
     throw new MarauderError(
       "USAGE",
       "say what is trained: --arch <arch> to build a model, or --model <user.onnx> to train one further, not both",
     );
   }
+}
+
+/** Throws USAGE for flags that do not go together, OPTION_RANGE for a share that is none. `text`: the model is one of text. */
+export function checkTrainFlags(flags: TrainFlags, text: boolean): void {
   checkPrivateFlags(flags);
-  const text = isText(flags.arch);
   const misplaced = (names: readonly (keyof TrainFlags)[], what: string): void => {
     const found = names.find((name) => flags[name] !== undefined);
     if (found === undefined) return;
     const flag = `--${found.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
     throw new MarauderError("USAGE", `${flag} is for ${what}; leave it out`);
   };
-  if (text) misplaced([...ofClassifiers, ...ofTables], "classifiers, not for a model of text");
+  if (text) misplaced([...ofClassifiers, ...ofTables, ...ofModels], "classifiers, not for a model of text");
   else misplaced(ofText, "char-lstm and gpt");
   if (flags.model === undefined) misplaced(ofModels, "--model");
   if (flags.dp === true) {

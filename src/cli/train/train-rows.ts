@@ -3,12 +3,12 @@ import { annotated, asImages, countCorrect } from "../../audit/train-model.ts";
 import { openDataset, split, type Dataset, type OpenOptions } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
-import { loadModel, saveModel } from "../../ir/index.ts";
+import { saveModel, type Model } from "../../ir/index.ts";
 import { statementText } from "../../privacy/index.ts";
 import { seeded } from "../../random/index.ts";
 import { wilson, type Interval } from "../../stats/index.ts";
 import { checkpointFolder, makeTrainer, ofImages, trainableOf } from "../../train/index.ts";
-import type { Arch, Trainable, TrainOptions } from "../../train/index.ts";
+import type { Arch, Trainable, TrainableOptions, TrainOptions } from "../../train/index.ts";
 import { trainPrivateModel } from "../privacy/train-private.ts";
 import { startProgress, type Progress } from "../progress.ts";
 import { tableOptions } from "../table-flags.ts";
@@ -32,8 +32,8 @@ type Parts = readonly [train: Dataset, test: Dataset];
 type Work<T> = (parts: Parts, progress: Progress) => Promise<T>;
 
 /** Trains a classifier on labelled rows and measures it on rows that it has not seen. */
-export async function trainRows(flags: TrainFlags, signal: AbortSignal): Promise<RowsResult> {
-  const start = await given(flags);
+export async function trainRows(flags: TrainFlags, given: Model | null, signal: AbortSignal): Promise<RowsResult> {
+  const start = given === null ? null : trainableOf(given, startOptions(flags));
   return await prepared(flags, start, (parts, progress) => trainPlain(flags, start, parts, signal, progress));
 }
 
@@ -109,13 +109,10 @@ export const privateText = (r: PrivateResult): string =>
 export const rowsText = (r: RowsResult): string =>
   `wrote ${r.model}: accuracy on ${r.testRows} held-out rows ${percentInterval(r.accuracy)}, on ${r.trainRows} training rows ${percentInterval(r.trainAccuracy)}\n`;
 
-async function given({ model, output, batchNorm }: TrainFlags): Promise<Trainable | null> {
-  if (model === undefined) return null;
-  return trainableOf(await loadModel(model), {
-    ...(output !== undefined && { output }),
-    ...(batchNorm !== undefined && { batchNorm }),
-  });
-}
+const startOptions = ({ output, batchNorm }: TrainFlags): TrainableOptions => ({
+  ...(output !== undefined && { output }),
+  ...(batchNorm !== undefined && { batchNorm }),
+});
 
 function rowOptions(flags: TrainFlags): Partial<TrainOptions> {
   const { arch, loss, labelSmoothing, hidden, channels, blocks, shift, flip } = flags;

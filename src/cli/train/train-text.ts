@@ -1,19 +1,21 @@
-import { byteVocabulary, vocabularyOf, type Vocabulary } from "../../data/index.ts";
+import { byteVocabulary, readVocabulary, vocabularyOf, type Vocabulary } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
 import { readBytes } from "../../files.ts";
-import { saveModel } from "../../ir/index.ts";
+import { saveModel, type Model } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import { checkpointFolder, heldOutLoss, makeLanguageTrainer, records, windows } from "../../train/index.ts";
 import type { LanguageModel, LanguageOptions, Sequences } from "../../train/index.ts";
 import { startProgress } from "../progress.ts";
-import { isText, stepOptions, type TrainFlags } from "./train-flags.ts";
+import { stepOptions, type TrainFlags } from "./train-flags.ts";
 
 const CONTEXT = 64;
 
 export interface TextResult {
   readonly model: string;
-  readonly arch: string;
+  /** The architecture, or the file that was trained further. */
+  readonly arch?: string;
+  readonly from?: string;
   readonly seed: number;
   readonly vocabulary: number;
   readonly context: number;
@@ -25,30 +27,34 @@ export interface TextResult {
 }
 
 /** Trains a language model on a text and measures it on a text that it has not seen. */
-export async function trainText(flags: TrainFlags, signal: AbortSignal): Promise<TextResult> {
-  const { arch } = flags;
-  if (!isText(arch)) throw new MarauderError("INTERNAL", "internal: no architecture of text");
+export async function trainText(flags: TrainFlags, start: Model | null, signal: AbortSignal): Promise<TextResult> {
+  const arch = start === null ? flags.arch : undefined;
   const whole = await read(flags.data);
   const [text, test] = flags.test === undefined ? cutEnd(whole, flags) : [whole, await read(flags.test)];
-  const vocabulary = await vocabularyFor(flags, whole);
-  const data = examples(text, vocabulary, flags, flags.data);
-  const held = examples(test, vocabulary, flags, flags.test ?? `the held-out end of ${flags.data}`, data.context);
+  const vocabulary = await vocabularyFor(flags, start, whole);
+  const context = flags.contextLength ?? contextOf(start) ?? (flags.lines === true ? longest([text, test]) : CONTEXT);
+  const data = examples(text, vocabulary, flags, flags.data, context);
+  const held = examples(test, vocabulary, flags, flags.test ?? `the held-out end of ${flags.data}`, context);
   const progress = startProgress(process.stderr, flags.quiet);
-  progress.task(`training ${arch} on ${data.starts.length} examples of ${data.context} tokens`);
-  const trainer = makeLanguageTrainer(ortEngine, flags.threads === undefined ? {} : { threads: flags.threads });
+  progress.task(`training ${arch ?? flags.model} on ${data.starts.length} examples of ${data.context} tokens`);
+  const trainer = makeLanguageTrainer(ortEngine, {
+    ...(flags.threads !== undefined && { threads: flags.threads }),
+    ...(start !== null && { start }),
+  });
   try {
-    const context = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
+    const run = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
     const kept = flags.checkpoint === undefined ? {} : { checkpoint: { store: checkpointFolder(flags.checkpoint) } };
     const { width, layers, heads, embedding, tied } = flags;
     const options = { ...stepOptions(flags), arch, width, layers, heads, embedding, tied } as Partial<LanguageOptions>;
-    const model = await trainer(data, options, context, kept);
+    const model = await trainer(data, options, run, kept);
     progress.end();
     await saveModel(model.model, flags.out);
     const loss = await measure(model, held, flags);
     await model.close();
     return {
       model: flags.out,
-      arch,
+      ...(arch !== undefined && { arch }),
+      ...(flags.model !== undefined && { from: flags.model }),
       seed: flags.seed,
       vocabulary: vocabulary.size,
       context: data.context,
@@ -85,18 +91,29 @@ function cutEnd(text: string, { holdOut, lines }: TrainFlags): [string, string] 
   return [text.slice(0, cut), text.slice(cut)];
 }
 
-async function vocabularyFor({ vocabulary = "text" }: TrainFlags, text: string): Promise<Vocabulary> {
+/** Where the model was trained with a fixed number of predictions, that number. */
+function contextOf(start: Model | null): number | undefined {
+  const said = Number(start?.metadata["context"]);
+  return Number.isSafeInteger(said) && said > 0 ? said : undefined;
+}
+
+async function vocabularyFor(flags: TrainFlags, start: Model | null, text: string): Promise<Vocabulary> {
+  const own = start === null ? null : readVocabulary(start.metadata["vocabulary"]);
+  const { vocabulary = own ?? "text" } = flags;
+  if (typeof vocabulary !== "string") return vocabulary;
   if (vocabulary === "bytes") return byteVocabulary;
   return vocabularyOf(vocabulary === "text" ? text : await read(vocabulary));
 }
 
-function examples(text: string, vocabulary: Vocabulary, flags: TrainFlags, name: string, fixed?: number): Sequences {
-  if (flags.lines !== true) {
-    return windows(text, vocabulary, { context: fixed ?? flags.contextLength ?? CONTEXT, name });
-  }
-  const context = fixed ?? flags.contextLength;
-  const lines = text.split("\n").filter((line) => line !== "");
-  return records(lines, vocabulary, { name, ...(context !== undefined && { context }) });
+const linesOf = (text: string): string[] => text.split("\n").filter((line) => line !== "");
+
+/** A context that every line fits, whatever a token is: its bytes and its end. */
+const longest = (texts: readonly string[]): number =>
+  texts.flatMap(linesOf).reduce((most, line) => Math.max(most, Buffer.byteLength(line)), 0) + 1;
+
+function examples(text: string, vocabulary: Vocabulary, flags: TrainFlags, name: string, context: number): Sequences {
+  if (flags.lines !== true) return windows(text, vocabulary, { context, name });
+  return records(linesOf(text), vocabulary, { name, context });
 }
 
 /** Loss on windows of a text, or on records from their beginning. */

@@ -60,7 +60,7 @@ export function encodeText(vocabulary: Vocabulary, text: string, name = "the tex
       const code = symbol.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
       throw new MarauderError(
         "DATA_INVALID",
-        `character ${JSON.stringify(excerpt(symbol))} (U+${code}) at place ${out.length} (line ${line}) of ${name} is not in ` +
+        `character ${symbol === " " ? '" "' : JSON.stringify(excerpt(symbol))} (U+${code}) at place ${out.length} (line ${line}) of ${name} is not in ` +
           `the vocabulary of ${vocabulary.size} characters; remove it, take the vocabulary from this text, or use bytes`,
         { details: { place: out.length, line, character: `U+${code}` } },
       );

@@ -60,7 +60,12 @@ export function buildLanguageModel(arch: LanguageArch, spec: LanguageSpec): Trai
       opsets: { "": 20 },
       producer: "marauder",
       producerVersion: "",
-      metadata: { architecture: arch, vocabulary: vocabularyText(spec.vocabulary), context: String(spec.context) },
+      metadata: {
+        architecture: arch,
+        vocabulary: vocabularyText(spec.vocabulary),
+        context: String(spec.context),
+        ...(arch === "gpt" && { heads: String(spec.heads) }),
+      },
       graph: { ...graph, name: arch, constants },
     };
     return { model, weights, hidden };

@@ -1,4 +1,5 @@
 export * from "./architectures.ts";
+export * from "./further.ts";
 export * from "./held-out-loss.ts";
 export * from "./language-model.ts";
 export * from "./language-options.ts";

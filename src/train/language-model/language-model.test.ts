@@ -46,6 +46,9 @@ describe.each(archs)("%s", (arch) => {
       const [logs] = await model.logProbabilities(tokens);
       expect(logs).toHaveLength(5);
       expect(logs![4]).toBeCloseTo(logSoftmaxAt(long!, 16, 4, 3), 6);
+      // As many predictions as the context has: the last token need not be read.
+      const [most] = await model.logProbabilities([[0, 1, 2, 3, 2, 3, 1]]);
+      expect(most![5]).toBeCloseTo(logSoftmaxAt(long!, 20, 4, 1), 5);
       await model.close();
     }
   });
@@ -57,6 +60,26 @@ describe.each(archs)("%s", (arch) => {
     expect(nats).toBeGreaterThan(Math.LN2 / 2 - 0.02);
     expect(nats).toBeLessThan(Math.LN2 / 2 + 0.08);
     await model.close();
+  });
+
+  it("a file is trained further, one of Marauder and one that says nothing of itself", async () => {
+    const first = windows(text(400, 1), vocabulary, { context: 12 });
+    const begun = await train(first, { ...small, arch, epochs: 1, learningRate: 0.02 }, runContext());
+    const held = encodeText(vocabulary, text(400, 2));
+    const before = await heldOutLoss(begun, held, { run: 12 });
+    const own = decodeModel(encodeModel(begun.model));
+    for (const start of [own, { ...own, producer: "another", metadata: {} }]) {
+      const further = makeLanguageTrainer(ortEngine, { threads: 1, start });
+      const still = await further(first, { epochs: 1, learningRate: 0 }, runContext());
+      expect([...still.model.graph.constants]).toEqual([...own.graph.constants]);
+      const trained = await further(first, { epochs: 10, learningRate: 0.02 }, runContext());
+      expect((await heldOutLoss(trained, held, { run: 12 })).nats).toBeLessThan(before.nats - 0.1);
+      expect({ ...trained.model.graph, constants: null }).toEqual({ ...own.graph, constants: null });
+      await expect(further(first, { width: 3 }, runContext())).rejects.toThrow(/width must be left out/);
+      const other = windows("xyz".repeat(20), characterVocabulary("xyz"), { context: 12 });
+      await expect(further(other, {}, runContext())).rejects.toThrow(/logits for 4 tokens, .* has 3/);
+      await further.close();
+    }
   });
 
   it("stopped anywhere goes on to the same weights, to the bit", async () => {

@@ -17,7 +17,10 @@ export interface LanguageModel {
   logits(sequences: readonly ArrayLike<number>[]): Promise<Float32Array[]>;
   /** Logits of the token that follows each sequence: [n, V]. */
   nextTokenLogits(sequences: readonly ArrayLike<number>[]): Promise<Float32Array>;
-  /** For each sequence log P(token t | tokens 0 .. t - 1) in nats, t = 1 .. T_i - 1: T_i - 1 numbers. */
+  /**
+   * For each sequence log P(token t | tokens 0 .. t - 1) in nats, t = 1 .. T_i - 1: T_i - 1 numbers. Here a sequence may have
+   * `longest` + 1 tokens.
+   */
   logProbabilities(sequences: readonly ArrayLike<number>[]): Promise<Float64Array[]>;
   close(): Promise<void>;
 }
@@ -109,7 +112,10 @@ export async function openLanguageModel(
     },
     async logProbabilities(sequences) {
       const all: Float64Array[] = [];
-      await run(sequences, (i, logits, at) => {
+      // The last token is only predicted: a sequence may be one longer than what the model reads.
+      const fed = sequences.map((tokens) => Int32Array.from(tokens).subarray(0, Math.max(1, tokens.length - 1)));
+      sequences.forEach((tokens, i) => checkTokens(tokens, i, longest + 1, v));
+      await run(fed, (i, logits, at) => {
         const tokens = sequences[i]!;
         all[i] = Float64Array.from({ length: tokens.length - 1 }, (_, t) =>
           logSoftmaxAt(logits, at + t * v, v, tokens[t + 1]!),

@@ -18,11 +18,31 @@ const defaults = {
   gpt: { width: 128, layers: 4, embedding: 128, learningRate: 1e-3, weightDecay: 0.1, clipNorm: 1 },
 } as const;
 
+/** What is trained already needs small steps, and few of them. */
+const furtherDefaults = { learningRate: 1e-3, weightDecay: 0 };
+
 /** Steps that a training should have at least, where the number of epochs is left out. */
 const STEPS = 1500;
+const FURTHER_STEPS = 300;
 
-/** Fills in what was left out for `size` examples, and checks every value. Throws UNKNOWN_ID, OPTION_UNKNOWN, OPTION_RANGE. */
-export function resolveLanguageOptions(given: Partial<LanguageOptions>, size: number): LanguageOptions {
+/**
+ * Fills in what was left out for `size` examples, and checks every value. Throws UNKNOWN_ID, OPTION_UNKNOWN, OPTION_RANGE.
+ * `further`: a given model is trained, which has an architecture and weights.
+ */
+export function resolveLanguageOptions(
+  given: Partial<LanguageOptions>,
+  size: number,
+  further = false,
+): LanguageOptions {
+  const built = (["arch", "width", "layers", "heads", "embedding", "tied"] as const).find(
+    (n) => given[n] !== undefined,
+  );
+  if (further && built !== undefined) {
+    throw new MarauderError(
+      "OPTION_RANGE",
+      `training option ${built} must be left out: a given model is trained, and keeps its architecture`,
+    );
+  }
   const arch = given.arch ?? "char-lstm";
   if (!languageArchitectures.includes(arch)) {
     throw new MarauderError(
@@ -30,11 +50,12 @@ export function resolveLanguageOptions(given: Partial<LanguageOptions>, size: nu
       `no language model has the architecture ${JSON.stringify(arch)}; expected one of ${languageArchitectures.join(", ")}`,
     );
   }
-  const d = defaults[arch];
+  const d = { ...defaults[arch], ...(further && furtherDefaults) };
+  const steps = further ? FURTHER_STEPS : STEPS;
   const batch = Math.min(given.batch ?? 32, size);
   const options: LanguageOptions = {
-    epochs: Math.min(100, Math.max(3, Math.ceil(STEPS / Math.ceil(size / Math.max(1, batch))))),
-    learningRate: given.optimizer === "sgd" ? 0.5 : d.learningRate,
+    epochs: Math.min(100, Math.max(further ? 1 : 3, Math.ceil(steps / Math.ceil(size / Math.max(1, batch))))),
+    learningRate: given.optimizer === "sgd" ? (further ? 0.05 : 0.5) : d.learningRate,
     weightDecay: d.weightDecay,
     optimizer: "adam",
     momentum: 0.9,
