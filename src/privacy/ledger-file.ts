@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { MarauderError } from "../errors.ts";
 import { systemReason } from "../files.ts";
+import { version } from "../version.ts";
 import { openLedger, type Ledger, type LedgerBudget, type LedgerDisk } from "./ledger.ts";
 
 /**
@@ -11,7 +12,7 @@ import { openLedger, type Ledger, type LedgerBudget, type LedgerDisk } from "./l
 export function openLedgerFile(path: string, create?: LedgerBudget): Ledger {
   const unlock = guarded(path, () => lock(`${path}.lock`));
   try {
-    return openLedger(diskOf(path, unlock), create);
+    return openLedger(diskOf(path, unlock), create, `marauder ${version}`);
   } catch (error) {
     unlock();
     throw error;
@@ -89,12 +90,7 @@ function syncFolder(folder: string): void {
 /** Makes the lock file; a lock whose process is gone is taken over. Gives the function that removes it. */
 function lock(path: string): () => void {
   for (let tries = 0; tries < 3; tries++) {
-    try {
-      fs.writeFileSync(path, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
-      return () => fs.rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
+    if (take(path)) return () => fs.rmSync(path, { force: true });
     const owner = Number(readOwner(path));
     if (owner > 0 && !alive(owner)) {
       // Renaming is atomic: of several that find the dead lock, one gets it, and it removes just that one.
@@ -110,6 +106,39 @@ function lock(path: string): () => void {
     throw busy(path, owner);
   }
   throw new MarauderError("LEDGER_BUSY", `the privacy ledger's lock ${path} keeps changing hands; try again`);
+}
+
+/**
+ * Makes the lock file whole or not at all: its text is written to a file of this process, which then gets the lock's name
+ * too. A process that dies in between leaves no lock without an owner. False: there is a lock.
+ */
+function take(path: string): boolean {
+  const own = `${path}.${process.pid}`;
+  try {
+    fs.writeFileSync(own, `${process.pid}\n`, { mode: 0o600 });
+    fs.linkSync(own, path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== undefined && noLinks.includes(code)) return takeBySteps(path);
+    throw error;
+  } finally {
+    fs.rmSync(own, { force: true });
+  }
+}
+
+/** What file systems without hard links answer. */
+const noLinks = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
+
+function takeBySteps(path: string): boolean {
+  try {
+    fs.writeFileSync(path, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
 }
 
 const busy = (path: string, owner: number): MarauderError =>

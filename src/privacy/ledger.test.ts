@@ -144,6 +144,23 @@ describe("what a ledger refuses", () => {
     );
   });
 
+  test("a delta that allows publishing a record, and what is written beside an event", () => {
+    const files = { log: "", head: null as string | null };
+    const make = (delta: number) =>
+      openLedger(crashDisk(seeded(2), files, Infinity), { ...budget, delta, records: 60_000 }, "test 1.0");
+    expect(() => make(1 / 60_000)).toThrow(
+      /60000 records needs a delta below one over their number.*at most 0\.0000017/,
+    );
+    expect(files.log).toBe("");
+    const ledger = make(1e-5);
+    ledger.reserve(step, "w").commit();
+    expect(ledger.entries[0]).toMatchObject({ by: "test 1.0", label: "w", event: step, committed: true });
+    ledger.close();
+    expect(files.log.split("\n")[1]).toMatch(
+      /^[0-9a-f]{64} \{"type":"reserve","id":0,"event":\{"kind":"repeated".*"by":"test 1\.0"\}$/,
+    );
+  });
+
   test("a failed work stays spent", async () => {
     const ledger = open(filled());
     await expect(ledger.run(step, "fails", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
@@ -153,53 +170,113 @@ describe("what a ledger refuses", () => {
 
 describe("on a real disk", () => {
   const folder = mkdtempSync(join(tmpdir(), "ledger-"));
-  const script = join(folder, "spend.mjs");
+  // As in the package: the program finds its version one folder up.
+  const script = join(folder, "dist", "spend.mjs");
+  writeFileSync(join(folder, "package.json"), `{ "version": "0.0.0-test" }`);
   beforeAll(async () => {
     const entry = join(folder, "entry.mjs");
+    // Kills itself with SIGKILL before its n-th call of the file system (which is after the one before), or in the middle of
+    // a write; "never" goes on until it is killed.
     writeFileSync(
       entry,
-      `import { openLedgerFile } from ${JSON.stringify(resolve("src/privacy/ledger-file.ts"))};
+      `import fs from "node:fs";
+       import { syncBuiltinESMExports } from "node:module";
+       import { openLedgerFile } from ${JSON.stringify(resolve("src/privacy/ledger-file.ts"))};
        import { gaussian, poissonSampled, repeated } from ${JSON.stringify(resolve("src/privacy/events.ts"))};
-       const ledger = openLedgerFile(process.argv[2], ${JSON.stringify(budget)});
-       process.stdout.write("open\\n");
+       const say = fs.writeSync.bind(null, 1);
+       const [, , path, at, when] = process.argv;
+       let calls = 0;
+       const die = () => { process.kill(process.pid, "SIGKILL"); for (;;); };
+       for (const name of ["openSync", "readFileSync", "writeFileSync", "writeSync", "fsyncSync", "ftruncateSync", "linkSync", "renameSync", "closeSync", "rmSync"]) {
+         const real = fs[name];
+         fs[name] = (...given) => {
+           calls++;
+           if (calls === Number(at) && when === "before") die();
+           if (calls === Number(at) && when === "torn" && name === "writeSync" && given[1].length > 1)
+             { real(given[0], given[1].slice(0, given[1].length >> 1)); die(); }
+           if (at === "0" && name === "writeSync" && given[1].length > 1) say("write " + calls + "\\n");
+           return real(...given);
+         };
+       }
+       syncBuiltinESMExports();
+       const ledger = openLedgerFile(path, ${JSON.stringify(budget)});
        const event = repeated(poissonSampled(0.01, gaussian(1.1)), 10);
-       for (;;) { const r = ledger.reserve(event, "w"); process.stdout.write(ledger.entries.length + "\\n"); r.commit(); }`,
+       for (let i = 0; at === "never" || i < 2; i++) { const r = ledger.reserve(event, "w"); say(ledger.entries.length + "\\n"); r.commit(); }
+       ledger.close();
+       say("calls " + calls + "\\n");`,
     );
     await build({
       configFile: false,
       logLevel: "silent",
       build: {
         ssr: entry,
-        outDir: folder,
-        emptyOutDir: false,
+        outDir: join(folder, "dist"),
         rollupOptions: { output: { entryFileNames: "spend.mjs" } },
       },
     });
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("kill -9 at random moments: what was acknowledged is there", async () => {
+  /** Runs a child to its end or until it has said `lines` lines; gives what it said. */
+  const child = async (path: string, args: string[], lines = Infinity): Promise<{ out: string[]; killed: boolean }> => {
+    const process_ = spawn(process.execPath, [script, path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    let out = "";
+    await new Promise<void>((done) => {
+      process_.stdout.on("data", (part: Buffer) => {
+        out += String(part);
+        if (out.split("\n").length > lines) process_.kill("SIGKILL");
+      });
+      process_.on("close", () => done());
+    });
+    return { out: out.split("\n").slice(0, -1), killed: process_.signalCode === "SIGKILL" };
+  };
+  /** Spent as far as a process was told before it died; the ledger opens again (and takes over the dead one's lock) and has no less. */
+  const checkAfter = (path: string, acknowledged: number): void => {
+    const ledger = openLedgerFile(path, budget);
+    expect(ledger.entries.length).toBeGreaterThanOrEqual(acknowledged);
+    expect(ledger.entries.length).toBeLessThanOrEqual(acknowledged + 1); // no more than the one on its way
+    ledger.close();
+  };
+  const last = (out: readonly string[]): number => Math.max(0, ...out.map(Number).filter(Number.isFinite));
+
+  test("a real process killed with -9 at each of its file-system calls: what was acknowledged is there", async () => {
+    const whole = await child(join(folder, "whole.ledger"), ["0"]);
+    const calls = Number(whole.out.at(-1)!.replace("calls ", ""));
+    expect(calls).toBeGreaterThan(25);
+    const torn = whole.out.filter((l) => l.startsWith("write ")).map((l) => Number(l.slice(6)));
+    expect(torn.length).toBeGreaterThan(5);
+    const jobs = Array.from({ length: calls }, (_, i) => i + 1).flatMap((at) => [
+      { at, when: "before" },
+      ...(torn.includes(at) ? [{ at, when: "torn" }] : []),
+    ]);
+    let killed = 0;
+    const work = async (): Promise<void> => {
+      for (let job = jobs.pop(); job !== undefined; job = jobs.pop()) {
+        const path = join(folder, `${job.when}-${job.at}.ledger`);
+        const { out, killed: dead } = await child(path, [String(job.at), job.when]);
+        if (!dead) continue; // a torn write where nothing is written
+        killed++;
+        checkAfter(path, last(out));
+        const ledger = openLedgerFile(path, budget); // and goes on as if nothing had been
+        ledger.reserve(step, "after").commit();
+        ledger.close();
+      }
+    };
+    await Promise.all([work(), work(), work()]);
+    expect(killed).toBeGreaterThan(calls);
+  }, 180_000);
+
+  test("one ledger, killed from outside at random moments, again and again", async () => {
     const path = join(folder, "killed.ledger");
     let acknowledged = 0;
-    for (let round = 0; round < 8; round++) {
-      const child = spawn(process.execPath, [script, path], { stdio: ["ignore", "pipe", "inherit"] });
-      let out = "";
-      const enough = 3 + round;
-      await new Promise<void>((done) => {
-        child.stdout.on("data", (part: Buffer) => {
-          out += String(part);
-          if (out.split("\n").length > enough) child.kill("SIGKILL");
-        });
-        child.on("exit", () => done());
-      });
-      expect(child.signalCode).toBe("SIGKILL");
-      acknowledged = Math.max(acknowledged, ...out.trim().split("\n").map(Number).filter(Number.isFinite));
-      const ledger = openLedgerFile(path, budget); // also takes over the dead process's lock
-      expect(ledger.entries.length).toBeGreaterThanOrEqual(acknowledged);
-      ledger.close();
+    for (let round = 0; round < 5; round++) {
+      const { out, killed } = await child(path, ["never"], 2 + 2 * round);
+      expect(killed).toBe(true);
+      acknowledged = Math.max(acknowledged, last(out));
+      checkAfter(path, acknowledged);
     }
     expect(acknowledged).toBeGreaterThan(8);
-  });
+  }, 60_000);
 
   test("two writers: the second is refused; an orderly close frees the ledger", () => {
     const path = join(folder, "two.ledger");

@@ -26,12 +26,16 @@ export interface LedgerBudget {
   readonly adjacency: Adjacency;
   /** Names the data, so that one budget is not spent on another data set: a hash or a name. */
   readonly dataset: string;
+  /** Number of records; then a delta that allows publishing one of them outright is refused. */
+  readonly records?: number;
 }
 
 export interface LedgerEntry {
   readonly id: number;
   readonly event: DpEvent;
   readonly label: string;
+  /** The program, with its version, that reserved it. */
+  readonly by: string;
   /** False: reserved only; the work may or may not have run. It counts as spent. */
   readonly committed: boolean;
 }
@@ -75,11 +79,12 @@ const ascii = (value: unknown): string =>
  * Opens a ledger, or makes one with `create` where there is none. A torn last line that was never acknowledged (a crash
  * while writing) is cut off; everything else that is not as written is refused with LEDGER_INVALID.
  */
-export function openLedger(disk: LedgerDisk, create?: LedgerBudget): Ledger {
+export function openLedger(disk: LedgerDisk, create?: LedgerBudget, program = "unknown"): Ledger {
   const state = read(disk);
   if (state.budget === null) {
     if (create === undefined) throw invalid("it is empty and no budget was given to start it");
-    write(disk, state, { type: "open", version: VERSION, ...create });
+    checkRecords(create);
+    write(disk, state, { type: "open", version: VERSION, by: program, ...pick(create) });
     state.budget = create;
   } else if (create !== undefined && ascii(pick(create)) !== ascii(pick(state.budget)))
     throw invalid(`it was started with another budget or data set (${ascii(pick(state.budget))})`);
@@ -111,9 +116,9 @@ export function openLedger(disk: LedgerDisk, create?: LedgerBudget): Ledger {
   function reserve(given: DpEvent, label: string): { id: number; commit(): void } {
     const event = parseEvent(given);
     filter.spend(event); // refuses before anything is written
-    const entry = { id: state.entries.length, event, label: label.slice(0, 200), committed: false };
+    const entry = { id: state.entries.length, event, label: label.slice(0, 200), by: program, committed: false };
     state.entries.push(entry); // from here on it counts, whatever happens to the disk
-    write(disk, state, { type: "reserve", id: entry.id, event, label: entry.label });
+    write(disk, state, { type: "reserve", id: entry.id, event, label: entry.label, by: program });
     return {
       id: entry.id,
       commit() {
@@ -125,11 +130,26 @@ export function openLedger(disk: LedgerDisk, create?: LedgerBudget): Ledger {
   }
 }
 
-const pick = ({ epsilon, delta, adjacency, dataset }: LedgerBudget) => ({ epsilon, delta, adjacency, dataset });
+const pick = ({ epsilon, delta, adjacency, dataset, records }: LedgerBudget): LedgerBudget => ({
+  epsilon,
+  delta,
+  adjacency,
+  dataset,
+  ...(records !== undefined && { records }),
+});
+
+function checkRecords({ delta, records }: LedgerBudget): void {
+  if (records === undefined || (Number.isSafeInteger(records) && records > 0 && delta < 1 / records)) return;
+  throw new MarauderError(
+    "OPTION_RANGE",
+    `a privacy ledger for ${records} records needs a delta below one over their number, got ${delta}: publishing one record at ` +
+      `random would satisfy it; give at most ${(0.1 / Math.max(1, records)).toPrecision(2)}`,
+  );
+}
 
 interface State {
   budget: LedgerBudget | null;
-  entries: { id: number; event: DpEvent; label: string; committed: boolean }[];
+  entries: { id: number; event: DpEvent; label: string; by: string; committed: boolean }[];
   records: number;
   hash: string;
   /** A write failed: what is on the disk is not known until it is read again. */
@@ -188,10 +208,11 @@ function apply(state: State, body: string, at: string): void {
     if (state.records !== 1) throw invalid(`${at} starts a ledger inside a ledger`);
     if (record["version"] !== VERSION)
       throw invalid(`${at} is of version ${String(record["version"])}, expected ${VERSION}`);
-    const { epsilon, delta, adjacency, dataset } = record as unknown as LedgerBudget;
-    const fits = typeof epsilon === "number" && typeof delta === "number" && typeof dataset === "string";
+    const { epsilon, delta, adjacency, dataset, records } = record as unknown as LedgerBudget;
+    const counted = records === undefined || typeof records === "number";
+    const fits = counted && typeof epsilon === "number" && typeof delta === "number" && typeof dataset === "string";
     if (!fits || !adjacencies.includes(adjacency)) throw invalid(`${at} has no valid budget`);
-    state.budget = { epsilon, delta, adjacency, dataset };
+    state.budget = pick({ epsilon, delta, adjacency, dataset, ...(records !== undefined && { records }) });
     return;
   }
   if (state.budget === null) throw invalid("it does not begin with a budget");
@@ -199,7 +220,8 @@ function apply(state: State, body: string, at: string): void {
     if (record["id"] !== state.entries.length)
       throw invalid(`${at} has the id ${String(record["id"])}, expected ${state.entries.length}`);
     const event = parseEvent(record["event"], `${at}: event`);
-    state.entries.push({ id: state.entries.length, event, label: String(record["label"]), committed: false });
+    const [label, by] = [String(record["label"]), String(record["by"])];
+    state.entries.push({ id: state.entries.length, event, label, by, committed: false });
   } else if (record["type"] === "commit") {
     const entry = state.entries[record["id"] as number];
     if (entry === undefined || entry.committed)

@@ -57,3 +57,40 @@ describe("never below an independent high-precision value", () => {
     bounds(exponentialMechanismRdp(epsilon, order), value, 1e-9);
   });
 });
+
+/** Written by privacy-mixtures.py. */
+const mixed = JSON.parse(readFileSync("test/vectors/privacy-mixtures.json", "utf8")) as {
+  truncated: { rate: number; records: number; cap: number; sigma: number; delta: number; least: number }[];
+  mixtures: {
+    sigma: number;
+    shifts: number[];
+    weights: number[];
+    delta: number;
+    epsilon: number;
+    rdp: [number, number][];
+  }[];
+};
+
+describe("truncated batches: never below what a data set proves", () => {
+  test.each(mixed.truncated)("rate $rate, cap $cap of $records", ({ rate, records, cap, sigma, delta, least }) => {
+    const event = dp.truncatedPoissonSampled(rate, cap, records, dp.gaussian(sigma));
+    const { pld, rdp } = dp.account(event, "add-or-remove", delta).epsilon;
+    expect(pld!).toBeGreaterThanOrEqual(least * (1 - 1e-9));
+    expect(rdp!).toBeGreaterThanOrEqual(least);
+    // Not tight: the bound shows the adversary whether the others fill the batch. Two contributions without sampling are worse.
+    expect(pld!).toBeLessThan(dp.gaussianEpsilon(sigma / 2, delta));
+  });
+});
+
+describe("mixtures of Gaussians", () => {
+  test.each(mixed.mixtures)("$shifts, sigma $sigma", ({ sigma, shifts, weights, delta, epsilon, rdp }) => {
+    const event = dp.mixtureOfGaussians(sigma, shifts, weights);
+    bounds(dp.pldOf(event, "add-or-remove").epsilon(delta), epsilon, 1e-5);
+    const orders = rdp.map(([order]) => order);
+    dp.rdpOf(event, "add-or-remove", orders).values.forEach((v, i) => bounds(v, rdp[i]![1], 1e-9 * rdp[i]![1]));
+    // One record drawn or not is the Poisson-sampled Gaussian.
+    const one = dp.sampledUnit(0.05, 1, sigma);
+    const sampled = dp.pldOf(dp.poissonSampled(0.05, dp.gaussian(sigma)), "add-or-remove").epsilon(delta);
+    expect(dp.pldOf(one, "add-or-remove").epsilon(delta)).toBeCloseTo(sampled, 9);
+  });
+});

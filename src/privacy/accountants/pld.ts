@@ -12,7 +12,7 @@ import { treeHeight } from "./rdp.ts";
 export const DELTA_FLOOR = 1e-11;
 
 export interface PldOptions {
-  /** Grid of the privacy loss; widened where the distribution would take more than 2^20 points. */
+  /** Grid of the privacy loss. Default 1e-4, finer where all losses are smaller than some of its steps, and wider where the distribution would take more than 2^20 points. */
   readonly step?: number;
   readonly rounding?: Rounding;
   /** One direction of the neighbouring relation alone: a record removed, or added. For comparison with other accountants only. */
@@ -140,6 +140,9 @@ const takesPart = ({ event }: Leaf): boolean =>
       ? event.rate > 0
       : true;
 
+/** The largest single loss spans so many points of the grid at least. */
+const FINEST = 64;
+
 /** The loss distribution of an event. Unsupported or non-private parts give infinite epsilon: ask `unsupportedByPld`. */
 export function pldOf(event: DpEvent, adjacency: Adjacency, options: PldOptions = {}): Pld {
   const rounding = options.rounding ?? "connect-the-dots";
@@ -153,7 +156,10 @@ export function pldOf(event: DpEvent, adjacency: Adjacency, options: PldOptions 
   const counts = leaves.map((leaf) => leaf.count);
   const reaches = known.map((p) => Math.max(reachOf(p.forward), reachOf(p.reverse)));
   const points = options.step === undefined ? 2 ** 20 : 2 ** 22;
-  while (Math.max(...reaches) / step > points / 4) step *= 2;
+  const reach = Math.max(...reaches);
+  while (reach / step > points / 4) step *= 2;
+  // Losses that are smaller than the grid would be blown up to its size, once for each step.
+  if (options.step === undefined && reach > 0 && reach < FINEST * step) step = Math.max(1e-9, reach / FINEST);
   for (;;) {
     const make = (pair: pairs.LossPair): LossMasses => discretize(pair, step, rounding);
     const one: CountedMasses = { parts: known.map(make), counts };
