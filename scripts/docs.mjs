@@ -91,7 +91,7 @@ function checks() {
 async function cli() {
   const main = new Command("marauder").configureHelp({ helpWidth: 110 });
   for (const add of await commandsFor()) add(main, new AbortController().signal);
-  const helpOf = (command) => {
+  const helpOf = (command, of = "marauder") => {
     let text = "";
     command.configureOutput({
       writeOut: (more) => (text += more),
@@ -99,7 +99,9 @@ async function cli() {
       getOutHasColors: () => false,
     });
     command.outputHelp();
-    return `## \`marauder ${command.name()}\`\n\n\`\`\`\n${text.trim()}\n\`\`\``;
+    const name = `${of} ${command.name()}`;
+    const own = `## \`${name}\`\n\n\`\`\`\n${text.trim()}\n\`\`\``;
+    return [own, ...command.commands.map((inner) => helpOf(inner, name))].join("\n\n");
   };
   const codes = [
     ["0", "clean"],
@@ -115,7 +117,7 @@ async function cli() {
     "The command line",
     "stdout is data, stderr is progress. Exit codes:",
     table(["code", "meaning"], codes),
-    ...main.commands.map(helpOf),
+    ...main.commands.map((command) => helpOf(command)),
   );
 }
 

@@ -102,6 +102,7 @@ export {
   concat,
   drawDigits,
   makeAnimals,
+  makeNotes,
   makeTransactions,
   openDataset,
   split,

@@ -11,6 +11,7 @@ import { makeTrainer, type Arch } from "../train/index.ts";
 import { boundsOf } from "./bounds.ts";
 import { fit } from "./fit-data.ts";
 import { isUrl, publicSubject, publicUrl } from "./public-plan.ts";
+import { openLanguageSubject } from "./open-language.ts";
 import { notesOf, type ModelNotes } from "./model-notes.ts";
 import type { OpenSubject } from "./run.ts";
 import { canonicalJson, sha256 } from "./store.ts";
@@ -39,6 +40,7 @@ export async function openSubject(
     );
   }
   const model = planned.model === undefined || isUrl(planned.model) ? null : await loadModel(at(planned.model));
+  if (planned.canaries !== undefined) return openLanguageSubject(planned, planned.canaries, model!, at, settings);
   const notes: ModelNotes = model === null ? {} : notesOf(model);
   const raw = await openAll(planned, notes, at, settings.first);
   const bounds = chooseBounds(planned, notes, raw.test, assumptions);
@@ -95,7 +97,20 @@ export async function openSubject(
       assumptions,
     };
     return {
-      subject: { id: planned.id, target, model, bounds, test, train, arch, members, nonMembers, triggered, trainer },
+      subject: {
+        id: planned.id,
+        target,
+        model,
+        bounds,
+        test,
+        train,
+        arch,
+        members,
+        nonMembers,
+        triggered,
+        trainer,
+        language: null,
+      },
       described,
       warnings: [],
       async close() {
@@ -145,7 +160,7 @@ async function openAll(
   };
   const open = async (path: string | undefined): Promise<Dataset | null> =>
     path === undefined ? null : openDataset(at(path), shared);
-  const test = await openDataset(at(planned.data), {
+  const test = await openDataset(at(planned.data!), {
     ...shared,
     ...(planned.labels !== undefined && { labels: at(planned.labels) }),
     ...(first !== undefined && { samples: first }),
@@ -256,7 +271,7 @@ function describe(
       ? `bounds ${bounds.low} to ${bounds.high}`
       : `${test.schema.columns.filter((c) => c.role === "feature").length} columns`,
   );
-  parts.push(`${test.size.toLocaleString("en")} test rows from ${basename(planned.data)}`);
+  parts.push(`${test.size.toLocaleString("en")} test rows from ${basename(planned.data!)}`);
   return parts.join(", ");
 }
 

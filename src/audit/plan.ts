@@ -9,34 +9,51 @@ const id = z
   .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/i, "expected letters, digits, dots, dashes (it becomes part of file names)");
 const risk = z.enum(["evasion", "poisoning", "memorization"]);
 
-const subject = z.strictObject({
-  id,
-  title: z.string().optional(),
-  model: z.string().min(1).optional(),
-  http: z.record(z.string(), z.unknown()).optional(),
-  data: z.string().min(1),
-  labels: z.string().optional(),
-  label: z.string().optional(),
-  groups: z.array(z.string()).optional(),
-  rowId: z.string().optional(),
-  ignore: z.array(z.string()).optional(),
-  missing: z.enum(["refuse", "drop", "impute"]).optional(),
-  bounds: z.tuple([z.number(), z.number()]).optional(),
-  mean: z.array(z.number()).optional(),
-  sd: z.array(z.number().positive()).optional(),
-  input: z.string().optional(),
-  output: z.string().optional(),
-  shape: z.array(z.number().int().positive()).optional(),
-  transpose: z.boolean().optional(),
-  classNames: z.array(z.string()).optional(),
-  members: z.string().optional(),
-  nonMembers: z.string().optional(),
-  train: z.string().optional(),
-  triggered: z.strictObject({ data: z.string(), target: z.number().int().nonnegative() }).optional(),
-  arch: z.enum(["logistic", "mlp", "cnn", "resnet"]).optional(),
-  risks: z.array(risk).optional(),
-  samples: z.number().int().positive().optional(),
+const training = { epochs: z.number().nonnegative().optional(), epsilon: z.number().positive().optional() };
+const canaries = z.strictObject({
+  manifest: z.string().min(1),
+  before: z.string().optional(),
+  ...training,
+  compare: z.array(z.strictObject({ title: z.string().min(1), model: z.string().min(1), ...training })).optional(),
 });
+
+const subject = z
+  .strictObject({
+    id,
+    title: z.string().optional(),
+    model: z.string().min(1).optional(),
+    http: z.record(z.string(), z.unknown()).optional(),
+    data: z.string().min(1).optional(),
+    labels: z.string().optional(),
+    label: z.string().optional(),
+    groups: z.array(z.string()).optional(),
+    rowId: z.string().optional(),
+    ignore: z.array(z.string()).optional(),
+    missing: z.enum(["refuse", "drop", "impute"]).optional(),
+    bounds: z.tuple([z.number(), z.number()]).optional(),
+    mean: z.array(z.number()).optional(),
+    sd: z.array(z.number().positive()).optional(),
+    input: z.string().optional(),
+    output: z.string().optional(),
+    shape: z.array(z.number().int().positive()).optional(),
+    transpose: z.boolean().optional(),
+    classNames: z.array(z.string()).optional(),
+    members: z.string().optional(),
+    nonMembers: z.string().optional(),
+    train: z.string().optional(),
+    triggered: z.strictObject({ data: z.string(), target: z.number().int().nonnegative() }).optional(),
+    arch: z.enum(["logistic", "mlp", "cnn"]).optional(),
+    canaries: canaries.optional(),
+    risks: z.array(risk).optional(),
+    samples: z.number().int().positive().optional(),
+  })
+  .superRefine(({ data, model, canaries: planted }, check) => {
+    const fault = (path: string, message: string): void => check.addIssue({ code: "custom", path: [path], message });
+    if (data === undefined && planted === undefined)
+      fault("data", "expected test data (or canaries, for a language model)");
+    if (planted !== undefined && (model === undefined || /^https?:/i.test(model)))
+      fault("model", "expected the ONNX file of the language model that the canaries were planted for");
+  });
 
 const schema = z.strictObject({
   schema: z.literal(1).default(1),

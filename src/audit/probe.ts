@@ -1,5 +1,7 @@
 import type { Bounds, Target } from "../target/target.ts";
+import type { LanguageTarget } from "../target/language.ts";
 import type { Dataset } from "../data/dataset.ts";
+import type { Canary } from "../data/text/canaries.ts";
 import type { OptionTable, Risk } from "../contract/index.ts";
 import type { RunContext } from "../context.ts";
 import type { Arch, Trainer } from "../train/trainer.ts";
@@ -22,6 +24,21 @@ export interface AuditSubject {
   /** Test rows that carry a known trigger, with their true labels, and the class that it aims at. */
   readonly triggered: { readonly data: Dataset; readonly target: number } | null;
   readonly trainer: Trainer;
+  /** Set for a language model with canaries; then there are neither test data nor a classifier. */
+  readonly language: LanguageSubject | null;
+}
+
+export interface LanguageSubject {
+  readonly canaries: readonly Canary[];
+  readonly manifest: { readonly digest: string; readonly records: number };
+  readonly before: string;
+  /** The audited model first, then those it is compared with. */
+  readonly models: readonly {
+    readonly title: string;
+    readonly epochs: number | null;
+    readonly epsilon: number | null;
+    readonly target: LanguageTarget;
+  }[];
 }
 
 /**
@@ -31,6 +48,8 @@ export interface AuditSubject {
 export interface Probe<O, Result extends { readonly kind: string }> {
   readonly id: string;
   readonly risk: Risk;
+  /** What it works on; classifiers when absent. */
+  readonly on?: "classifier" | "language model";
   readonly title: string;
   /** Kind of the evidence it makes: the check that finds none of that kind can say why. */
   readonly makes: Result["kind"];

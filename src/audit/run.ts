@@ -66,7 +66,7 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
       for (const { probe, options } of chosenProbes(plan, planned.id, settings.probes)) {
         if (planned.risks !== undefined && !planned.risks.includes(probe.risk)) continue;
         const event = { subject: planned.id, probe: probe.id };
-        const why = probe.applies(opened.subject, options);
+        const why = unfit(probe, opened.subject) ?? probe.applies(opened.subject, options);
         if (why !== null) {
           skipped.push({ ...event, why });
           listener?.probe?.({ ...event, state: "skipped", note: why });
@@ -99,6 +99,15 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
     warnings,
     environment,
   };
+}
+
+/** A language model is no classifier, and the other way round. */
+function unfit(probe: AnyProbe, subject: AuditSubject): string | null {
+  const language = subject.language !== null && subject.language !== undefined;
+  if (language === (probe.on === "language model")) return null;
+  return language
+    ? "works on classifiers, and this is a language model"
+    : "needs a language model and the secrets that were planted in its training text: give --canaries";
 }
 
 /** The probes that a plan asks for on a subject: those that it lists, or all with their defaults. */

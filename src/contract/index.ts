@@ -9,3 +9,4 @@ export * from "./evidence/poisoning.ts";
 export * from "./evidence/known-trigger.ts";
 export * from "./evidence/memorization.ts";
 export * from "./tradeoff.ts";
+export * from "./evidence/secrets.ts";

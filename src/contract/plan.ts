@@ -1,5 +1,21 @@
 import type { Risk } from "./describe.ts";
 
+/** What one language model went through, as far as the user says it; the report draws its figures by it. */
+export interface PlanTraining {
+  readonly epochs?: number;
+  /** Of differential privacy; absent where there was none. */
+  readonly epsilon?: number;
+}
+
+export interface PlanCanaries extends PlanTraining {
+  /** The file that `marauder canaries plant` wrote. */
+  readonly manifest: string;
+  /** What stood before each record in training; a newline, where the model knows one, when absent. */
+  readonly before?: string;
+  /** Other models of the same text, shown beside this one: fewer epochs, private training, fresh weights. */
+  readonly compare?: readonly (PlanTraining & { readonly title: string; readonly model: string })[];
+}
+
 /** A model with its data. Paths are relative to the plan file. */
 export interface PlanSubject {
   readonly id: string;
@@ -8,8 +24,8 @@ export interface PlanSubject {
   readonly model?: string;
   /** For an endpoint: request and response templates, see docs. */
   readonly http?: Readonly<Record<string, unknown>>;
-  /** Test data: file or folder. */
-  readonly data: string;
+  /** Test data: file or folder. Only a language model with canaries has none. */
+  readonly data?: string;
   readonly labels?: string;
   readonly label?: string;
   readonly groups?: readonly string[];
@@ -35,6 +51,8 @@ export interface PlanSubject {
   /** Test rows with a known trigger planted (labels are the true classes), and the class that the trigger aims at. */
   readonly triggered?: { readonly data: string; readonly target: number };
   readonly arch?: string;
+  /** For a language model: the secrets that were planted in its training text. */
+  readonly canaries?: PlanCanaries;
   readonly risks?: readonly Risk[];
   /** Test rows that evasion attacks. */
   readonly samples?: number;

@@ -5,6 +5,7 @@ export { readTable, tableDataset, type TableOptions } from "./table.ts";
 export { npzBytes } from "./npz.ts";
 export { writeTable } from "./write.ts";
 export { makeAnimals } from "./made/animals.ts";
+export { makeNotes } from "./made/notes.ts";
 export { drawDigits } from "./made/digits.ts";
 export { csvText } from "./csv.ts";
 export { valueRange } from "./range.ts";

@@ -192,7 +192,7 @@ interface Artifact {
 function artifactsOf(report: Report): readonly Artifact[] {
   const byUri = new Map<string, Artifact>();
   for (const subject of report.plan.subjects) {
-    const uri = uriOf(subject.model ?? subject.data);
+    const uri = uriOf(subject.model ?? subject.data ?? "");
     const prints = report.subjects.find((one) => one.id === subject.id)?.fingerprints ?? {};
     const print = prints[subject.model === undefined ? "data" : "model"];
     const digest = print === undefined ? undefined : /^sha256:([0-9a-f]{64})$/i.exec(print)?.[1];

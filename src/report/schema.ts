@@ -143,6 +143,8 @@ const finding = z.object({
   from: list(text),
 });
 
+const training = { epochs: z.number().optional(), epsilon: z.number().optional() };
+
 const plan = z.object({
   schema: z.literal(1),
   title: text.optional(),
@@ -154,7 +156,7 @@ const plan = z.object({
       title: text.optional(),
       model: text.optional(),
       http: bag.optional(),
-      data: text,
+      data: text.optional(),
       labels: text.optional(),
       label: text.optional(),
       groups: list(text).optional(),
@@ -174,6 +176,14 @@ const plan = z.object({
       train: text.optional(),
       triggered: z.object({ data: text, target: z.number() }).optional(),
       arch: text.optional(),
+      canaries: z
+        .object({
+          manifest: text,
+          before: text.optional(),
+          ...training,
+          compare: list(z.object({ title: text, model: text, ...training })).optional(),
+        })
+        .optional(),
       risks: list(risk).optional(),
       samples: z.number().optional(),
     }),

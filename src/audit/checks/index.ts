@@ -8,6 +8,7 @@ import { membershipInference } from "./membership-inference.ts";
 import { memorizedRows } from "./memorized-rows.ts";
 import { obeyedTrigger } from "./obeyed-trigger.ts";
 import { plantedRows } from "./planted-rows.ts";
+import { plantedSecrets } from "./planted-secrets.ts";
 import { unevenSanitization } from "./uneven-sanitization.ts";
 
 /** The checks of an audit. Each reads its own kinds of evidence, which is why the list forgets their types. */
@@ -21,4 +22,5 @@ export const checks: readonly Check[] = [
   gradientMasking,
   membershipInference,
   memorizedRows,
+  plantedSecrets,
 ] as readonly unknown[] as readonly Check<EvidenceBase>[];

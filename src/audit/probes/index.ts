@@ -2,6 +2,7 @@ import { poisonDetectionProbe } from "./poison-detection.ts";
 import { sanitizationProbe } from "./sanitization.ts";
 import type { AnyProbe } from "../run.ts";
 import { badnetsProbe } from "./badnets.ts";
+import { exposureProbe, extractProbe } from "./secrets.ts";
 import { evasionProbe } from "./evasion.ts";
 import { knownTriggerProbe } from "./known-trigger.ts";
 import { labelFlipProbe } from "./label-flip.ts";
@@ -18,4 +19,6 @@ export const probes: readonly AnyProbe[] = [
   evasionProbe,
   membershipProbe,
   memorizationScoreProbe,
+  exposureProbe,
+  extractProbe,
 ];

@@ -22,6 +22,7 @@ const subject: AuditSubject = {
   nonMembers: null,
   trainer: tinyTrainer,
   triggered: null,
+  language: null,
 };
 
 test("clean data: nothing found; planted flips: found by neighbours, and random rows and a perfect filter stand beside", async () => {

@@ -17,6 +17,8 @@ import {
   targetClassValue,
   type DataFlags,
 } from "../flags.ts";
+import { attackSecrets, secretAttackIds } from "../secrets/attack-secrets.ts";
+import { list } from "../table-flags.ts";
 import { startProgress } from "../progress.ts";
 import { percentInterval, printable } from "../text.ts";
 
@@ -28,6 +30,8 @@ interface AttackFlags extends DataFlags {
   option?: Record<string, string>;
   targetClass?: number | "least-likely";
   batch?: number;
+  canaries?: string;
+  canary?: string[];
   save?: string;
   json?: boolean;
   quiet?: boolean;
@@ -37,8 +41,10 @@ interface AttackFlags extends DataFlags {
 export function addAttack(main: Command, signal: AbortSignal): void {
   const command = main
     .command("attack")
-    .description("run one evasion attack and say what it achieved")
-    .argument("<id>", "pgd, fgsm, apgd-ce, square, random-noise; `marauder list attack` shows all")
+    .description(
+      "run one attack and say what it achieved: an evasion attack, or exposure and extract on a language model",
+    )
+    .argument("<id>", "pgd, fgsm, apgd-ce, square, random-noise; exposure, extract; `marauder list attack` shows all")
     .argument("<model>", "a model (.onnx) or the URL of an endpoint");
   addDataFlags(command)
     .option("--norm <norm>", "linf, l2 or l1: how the change is measured", "linf")
@@ -60,11 +66,14 @@ export function addAttack(main: Command, signal: AbortSignal): void {
       targetClassValue,
     )
     .option("--batch <n>", "examples per run of the model", positiveInteger)
+    .option("--canaries <manifest.json>", "exposure, extract: the secrets that were planted in the training text")
+    .option("--canary <ids>", "exposure, extract: only these of them, separated by commas", list)
     .option("--save <adv.npz>", "write the inputs, adversarial where fooled, with labels")
     .option("--json", "print JSON")
     .option("--quiet", "no progress on stderr")
     .addHelpText("after", examples)
     .action(async (id: string, model: string, flags: AttackFlags) => {
+      if (secretAttackIds.includes(id)) return attackSecrets(id, model, flags, signal);
       const result = await attackModel(id, model, flags, signal);
       process.stdout.write(flags.json === true ? JSON.stringify(result, null, 2) + "\n" : describe(result) + "\n");
     });
@@ -74,6 +83,8 @@ const examples = `
 Examples:
   marauder attack pgd model.onnx --data t10k-images-idx3-ubyte.gz --bounds 0,255 --eps 76.5
   marauder attack apgd-ce model.onnx --data test.npz --norm l2 --eps 0.5 --samples 200 --option steps=50 --save adv.npz
+  marauder attack exposure lm.onnx --canaries planted/manifest.json
+  marauder attack extract lm.onnx --canaries planted/manifest.json --canary c003,c017
 `;
 
 type Printed = Omit<EvasionResult, "inputs"> & { model: string; data: string };
@@ -119,7 +130,7 @@ async function attackModel(id: string, model: string, flags: AttackFlags, signal
 }
 
 function unknownAttack(id: string): MarauderError {
-  const known = evasionAttacks.map((a) => a.id).join(", ");
+  const known = [...evasionAttacks.map((a) => a.id), ...secretAttackIds].join(", ");
   const other = catalog.find((entry) => entry.id === id && entry.kind === "attack");
   return other === undefined
     ? new MarauderError("UNKNOWN_ID", `no attack has the id ${JSON.stringify(id)}; expected one of ${known}`)

@@ -2,11 +2,11 @@ import { Option, type Command } from "commander";
 import { dirname, extname } from "node:path";
 import { auditPlan } from "../../audit/audit.ts";
 import { checkPlan, parsePlan } from "../../audit/plan.ts";
-import type { Plan, Risk } from "../../contract/index.ts";
+import type { Plan, PlanCanaries, PlanSubject, Risk } from "../../contract/index.ts";
 import { MarauderError } from "../../errors.ts";
 import { readBytes } from "../../files.ts";
 import { failOnOption, finishAudit } from "../finish-audit.ts";
-import { addDataFlags, positiveInteger, seedValue, subjectFromFlags, type DataFlags } from "../flags.ts";
+import { addDataFlags, optionPair, positiveInteger, seedValue, subjectFromFlags, type DataFlags } from "../flags.ts";
 import { listenWith, startProgress } from "../progress.ts";
 import { list } from "../table-flags.ts";
 
@@ -17,6 +17,8 @@ interface AuditFlags extends DataFlags {
   out: string;
   samples?: number;
   seed?: number;
+  canaries?: string;
+  compare?: Record<string, string>;
   json?: boolean;
   quiet?: boolean;
 }
@@ -41,6 +43,12 @@ export function addAudit(main: Command, signal: AbortSignal): void {
         "resnet",
       ]),
     )
+    .option("--canaries <manifest.json>", "for a language model: the secrets that were planted in its training text")
+    .option(
+      "--compare <title=lm.onnx>",
+      "another language model of the same text beside it; may be repeated",
+      optionPair,
+    )
     .option("--only <risks>", "evasion, poisoning, memorization, separated by commas", list)
     .option("--samples <n>", "test rows that evasion attacks work on", positiveInteger)
     .option("--quick", "smaller budgets: a first look")
@@ -63,6 +71,7 @@ const examples = `
 Examples:
   marauder audit model.onnx --data t10k-images-idx3-ubyte.gz --bounds 0,255
   marauder audit model.onnx --data test.npz --train train.npz --quick --fail-on high
+  marauder audit lm.onnx --only memorization --canaries planted/manifest.json --compare private=lm-dp.onnx
   marauder audit plan.yaml --out report
   marauder audit https://models.example/v1/predict --data test.csv --label fraud
 `;
@@ -74,26 +83,35 @@ async function planOf(subject: string, flags: AuditFlags): Promise<{ plan: Plan;
     const plan = parsePlan((await readBytes(subject, "plan")).toString("utf8"), subject);
     return { plan: override(plan, flags, wanted), folder: dirname(subject) };
   }
-  if (flags.data === undefined) {
+  if (flags.data === undefined && flags.canaries === undefined) {
     throw new MarauderError(
       "USAGE",
-      "an audit needs test data; give --data <file or folder>, or a plan file that names it",
+      "an audit needs test data (for a language model the secrets planted in its text); give --data <file or folder>, --canaries <manifest.json>, or a plan file",
+    );
+  }
+  if (flags.data !== undefined && flags.canaries !== undefined) {
+    throw new MarauderError(
+      "USAGE",
+      "--data are for classifiers and --canaries for language models; give one of the two",
     );
   }
   const id = subject.startsWith("http")
     ? "endpoint"
     : (subject.split(/[\\/]/).at(-1) ?? "model").replace(/\.onnx$/i, "");
-  const own = await subjectFromFlags(
-    id.replace(/[^a-zA-Z0-9._-]/g, "-").replace(/^[^a-zA-Z0-9]+/, "") || "model",
-    subject,
-    flags.data,
-    flags,
-  );
+  const name = id.replace(/[^a-zA-Z0-9._-]/g, "-").replace(/^[^a-zA-Z0-9]+/, "") || "model";
+  const own: PlanSubject =
+    flags.data === undefined
+      ? { id: name, model: subject, canaries: canariesOf(flags) }
+      : await subjectFromFlags(name, subject, flags.data, flags);
   const plan = checkPlan(
     { schema: 1, subjects: [own], probes: [], repairs: [], quick: false, seed: 0 },
     "the command line",
   );
   return { plan: override(plan, flags, wanted), folder: "." };
+}
+
+function canariesOf({ canaries, compare = {} }: AuditFlags): PlanCanaries {
+  return { manifest: canaries!, compare: Object.entries(compare).map(([title, model]) => ({ title, model })) };
 }
 
 function onlyRisks(only: readonly string[] | undefined): readonly Risk[] | null {

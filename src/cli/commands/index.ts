@@ -12,6 +12,7 @@ const loaders: Readonly<Record<string, () => Promise<AddCommand>>> = {
   audit: async () => (await import("./audit.ts")).addAudit,
   inspect: async () => (await import("./inspect.ts")).addInspect,
   attack: async () => (await import("./attack.ts")).addAttack,
+  canaries: async () => (await import("./canaries.ts")).addCanaries,
   train: async () => (await import("./train.ts")).addTrain,
   sanitize: async () => (await import("./sanitize.ts")).addSanitize,
   pate: async () => (await import("./pate.ts")).addPate,

@@ -71,7 +71,7 @@ export function runSection(report: Report): Markup {
       plan.subjects.map((subject) => [
         code(subject.id),
         code(withoutCredentials(subject.model ?? "–")),
-        code(withoutCredentials(subject.data)),
+        code(withoutCredentials(subject.data ?? subject.canaries?.manifest ?? "")),
         settings(subject),
       ]),
     )}

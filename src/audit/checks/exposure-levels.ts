@@ -1,0 +1,46 @@
+import type { CanaryExposureEvidence, Interval } from "../../contract/index.ts";
+import { seeded } from "../../random/index.ts";
+import { bootstrap, mean } from "../../stats/index.ts";
+
+/** The canaries of one number of repetitions under one model. */
+export interface Level {
+  readonly repetitions: number;
+  readonly n: number;
+  readonly sum: number;
+  readonly mean: Interval;
+  readonly spaceBits: number;
+}
+
+/** The family with the most canaries: exposures of spaces of different size have no common mean. */
+export function mainFamily({ canaries }: CanaryExposureEvidence): string {
+  const counts = new Map<string, number>();
+  for (const { family } of canaries) counts.set(family, (counts.get(family) ?? 0) + 1);
+  return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? "";
+}
+
+export const familiesOf = ({ canaries }: CanaryExposureEvidence): string[] => [
+  ...new Set(canaries.map((c) => c.family)),
+];
+
+export function repetitionsOf({ canaries }: CanaryExposureEvidence, family?: string): number[] {
+  const own = canaries.filter((c) => c.family === (family ?? mainFamily({ canaries } as CanaryExposureEvidence)));
+  return [...new Set(own.map((c) => c.repetitions))].toSorted((a, b) => a - b);
+}
+
+/** Mean exposure by repetitions, with bootstrap intervals over canaries (their random numbers are fixed by the level). */
+export function levelsOf(evidence: CanaryExposureEvidence, model: number, family = mainFamily(evidence)): Level[] {
+  const { canaries, models } = evidence;
+  const { exposures } = models[model]!;
+  return repetitionsOf(evidence, family).map((repetitions) => {
+    const own = exposures.filter((_, i) => canaries[i]!.family === family && canaries[i]!.repetitions === repetitions);
+    const bits = own.map((e) => e.bits);
+    const value = mean(bits);
+    const rng = seeded("exposure").child(repetitions);
+    const interval: Interval =
+      own.length >= 3
+        ? bootstrap(own.length, (rows) => mean(Array.from(rows, (i) => bits[i]!)), rng)
+        : { value, low: Math.min(...own.map((e) => e.low)), high: Math.max(...own.map((e) => e.high)) };
+    const spaceBits = canaries.find((c) => c.family === family)!.spaceBits;
+    return { repetitions, n: own.length, sum: bits.reduce((a, b) => a + b, 0), mean: interval, spaceBits };
+  });
+}
