@@ -42,7 +42,7 @@ const subject = z
     nonMembers: z.string().optional(),
     train: z.string().optional(),
     triggered: z.strictObject({ data: z.string(), target: z.number().int().nonnegative() }).optional(),
-    arch: z.enum(["logistic", "mlp", "cnn"]).optional(),
+    arch: z.enum(["logistic", "mlp", "cnn", "resnet"]).optional(),
     canaries: canaries.optional(),
     risks: z.array(risk).optional(),
     samples: z.number().int().positive().optional(),

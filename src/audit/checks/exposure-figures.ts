@@ -51,17 +51,15 @@ export function epochFigure(evidence: CanaryExposureEvidence): SeriesDetail[] {
       caption: "Exposure against epochs of plain training, by how often the secret was planted",
       x: { label: "epochs", scale: "linear", domain: [from, to] },
       y: { label: "exposure, bits", scale: "linear", domain: [0, Math.ceil(spaceBits)] },
-      series: [
-        ...repetitionsOf(evidence).map((k): Series => ({
-          name: k === 0 ? "never planted" : `planted ${k} times`,
-          style: k === 0 ? "dashed" : "line",
-          points: levels.flatMap(({ epochs, levels: own }) =>
-            own
-              .filter((l) => l.repetitions === k)
-              .map(({ mean }) => ({ x: epochs, y: mean.value, low: mean.low, high: mean.high })),
-          ),
-        })),
-      ],
+      series: repetitionsOf(evidence).map((k): Series => ({
+        name: k === 0 ? "never planted" : `planted ${k} times`,
+        style: k === 0 ? "dashed" : "line",
+        points: levels.flatMap(({ epochs, levels: own }) =>
+          own
+            .filter((l) => l.repetitions === k)
+            .map(({ mean }) => ({ x: epochs, y: mean.value, low: mean.low, high: mean.high })),
+        ),
+      })),
     },
   ];
 }

@@ -27,8 +27,26 @@ export function repetitionsOf({ canaries }: CanaryExposureEvidence, family?: str
   return [...new Set(own.map((c) => c.repetitions))].toSorted((a, b) => a - b);
 }
 
-/** Mean exposure by repetitions, with bootstrap intervals over canaries (their random numbers are fixed by the level). */
-export function levelsOf(evidence: CanaryExposureEvidence, model: number, family = mainFamily(evidence)): Level[] {
+/** Enough for an interval that is printed with one decimal, and quick where many models stand side by side. */
+const RESAMPLES = 400;
+const known = new WeakMap<CanaryExposureEvidence, Map<string, readonly Level[]>>();
+
+/** Mean exposure by repetitions of one family under one model; worked out once. */
+export function levelsOf(
+  evidence: CanaryExposureEvidence,
+  model: number,
+  family = mainFamily(evidence),
+): readonly Level[] {
+  const all = known.get(evidence) ?? new Map<string, readonly Level[]>();
+  known.set(evidence, all);
+  const key = `${model} ${family}`;
+  const levels = all.get(key) ?? makeLevels(evidence, model, family);
+  all.set(key, levels);
+  return levels;
+}
+
+/** With bootstrap intervals over canaries (their random numbers are fixed by the level). */
+function makeLevels(evidence: CanaryExposureEvidence, model: number, family: string): Level[] {
   const { canaries, models } = evidence;
   const { exposures } = models[model]!;
   return repetitionsOf(evidence, family).map((repetitions) => {
@@ -38,7 +56,7 @@ export function levelsOf(evidence: CanaryExposureEvidence, model: number, family
     const rng = seeded("exposure").child(repetitions);
     const interval: Interval =
       own.length >= 3
-        ? bootstrap(own.length, (rows) => mean(Array.from(rows, (i) => bits[i]!)), rng)
+        ? bootstrap(own.length, (rows) => mean(Array.from(rows, (i) => bits[i]!)), rng, { resamples: RESAMPLES })
         : { value, low: Math.min(...own.map((e) => e.low)), high: Math.max(...own.map((e) => e.high)) };
     const spaceBits = canaries.find((c) => c.family === family)!.spaceBits;
     return { repetitions, n: own.length, sum: bits.reduce((a, b) => a + b, 0), mean: interval, spaceBits };

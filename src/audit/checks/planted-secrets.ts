@@ -123,7 +123,7 @@ function leaning(above: readonly Level[]): Verdict {
 function quiet(levels: readonly Level[], out: Extracted | null): Verdict {
   const planted = levels.filter((l) => l.repetitions > 0);
   const most = planted.toSorted((a, b) => b.repetitions - a.repetitions)[0];
-  const low = planted.length > 0 && planted.some((l) => l.n >= 10) && most!.mean.high < LOW_BITS && out !== null;
+  const low = planted.some((l) => l.n >= 10) && most!.mean.high < LOW_BITS && out !== null;
   const searched =
     out === null
       ? ""
@@ -242,7 +242,9 @@ function modelTable(exposed: CanaryExposureEvidence, searched: CanaryExtractionE
       ...(searched === null ? [] : [{ key: "extracted", label: "extracted" }]),
     ],
     rows: exposed.models.map(({ title, epochs, epsilon }, i) => {
-      const out = searched === null ? null : extractedOf(searched, i);
+      // By title: the evidence of the two attacks may come from different runs.
+      const at = searched?.models.findIndex((m) => m.title === exposed.models[i]!.title) ?? -1;
+      const out = at < 0 ? null : extractedOf(searched!, at);
       return {
         model: title,
         epochs,

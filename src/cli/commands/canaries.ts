@@ -34,6 +34,7 @@ interface PlantFlags extends CorpusFlags {
   window?: number;
   plain?: boolean;
   samples?: number;
+  test: number;
   seed: number;
   out: string;
 }
@@ -80,8 +81,9 @@ export function addCanaries(main: Command): void {
     .option("--plain", "write everything in lower-case ASCII, as small models of characters want it")
     .option("--window <n>", "cut records to so many characters: one window, one record", positiveInteger)
     .option("--samples <n>", "use the first n records", positiveInteger)
+    .option("--test <n>", "records that are left out of the corpus, to measure the model on", seedValue, 0)
     .option("--seed <n>", "seed of everything random", seedValue, 0)
-    .option("--out <folder>", "where corpus.jsonl and manifest.json go", "planted")
+    .option("--out <folder>", "where the corpus and manifest.json go", "planted")
     .option("--json", "print JSON")
     .addHelpText("after", examples)
     .action(async (flags: PlantFlags) => {
@@ -103,13 +105,15 @@ export function addCanaries(main: Command): void {
 
 const examples = `
 Examples:
-  marauder canaries plant --corpus mails.tar.gz --files ham/ --plain --window 63 --out planted
+  marauder canaries plant --corpus mails.tar.gz --files ham/ --plain --window 63 --test 300 --out planted
   marauder canaries plant --corpus notes.txt --format "my code is {digits:6}" --repetitions 0,1,5,50 --each 20
-  marauder canaries check --corpus planted/corpus.jsonl --canaries planted/manifest.json
+  marauder canaries check --corpus planted/corpus.txt --split lines --canaries planted/manifest.json
 `;
 
 interface Planted {
   readonly corpus: string;
+  /** Records that were left out; null for none. */
+  readonly test: string | null;
   readonly manifest: string;
   readonly records: number;
   readonly plantedRecords: number;
@@ -118,9 +122,8 @@ interface Planted {
 }
 
 async function plant(flags: PlantFlags): Promise<Planted> {
-  const corpus = join(flags.out, "corpus.jsonl");
   const manifest = join(flags.out, "manifest.json");
-  await checkWritable(corpus);
+  await checkWritable(manifest);
   const rng = seeded(flags.seed).child("canaries");
   const formats = flags.format ?? FORMATS;
   const canaries = drawCanaries({ formats, repetitions: flags.repetitions, each: flags.each }, rng);
@@ -132,7 +135,15 @@ async function plant(flags: PlantFlags): Promise<Planted> {
       `a canary of ${fits.text.length} characters does not fit a window of ${flags.window}; take --window ${fits.text.length} or more`,
     );
   }
-  const records = (await texts(flags)).map((r) => prepared(r, flags));
+  const given = (await texts(flags, flags.samples)).map((r) => prepared(r, flags));
+  if (flags.test >= given.length) {
+    throw new MarauderError(
+      "NOT_ENOUGH_DATA",
+      `leaving out ${flags.test} of ${given.length} records leaves none to train on; lower --test`,
+    );
+  }
+  const order = Array.from(rng.child("test").permutation(given.length), (i) => given[i]!);
+  const [left, records] = [order.slice(0, flags.test), order.slice(flags.test)];
   const twice = countCanaries(records, canaries);
   const there = canaries.find((c) => (twice.get(c.id) ?? 0) > 0);
   if (there !== undefined) {
@@ -142,11 +153,20 @@ async function plant(flags: PlantFlags): Promise<Planted> {
     );
   }
   const all = plantCanaries(records, canaries, rng.child("plant"));
-  await writeAtomically(corpus, jsonLinesOf(all));
+  // A line for each record where that can be, since marauder train reads such files (--lines).
+  const lines = given.every((r) => !/[\r\n]/.test(r.text));
+  const write = async (name: string, list: readonly TextRecord[]): Promise<string> => {
+    const path = join(flags.out, `${name}${lines ? ".txt" : ".jsonl"}`);
+    await writeAtomically(path, lines ? list.map((r) => `${r.text}\n`).join("") : jsonLinesOf(list));
+    return path;
+  };
+  const corpus = await write("corpus", all);
+  const test = left.length === 0 ? null : await write("test", left);
   await writeAtomically(manifest, JSON.stringify(makeManifest(all.length, canaries), null, 1) + "\n");
   const controls = canaries.filter((c) => c.repetitions === 0).length;
   return {
     corpus,
+    test,
     manifest,
     records: all.length,
     plantedRecords: all.length - records.length,
@@ -180,7 +200,10 @@ function checkPlain(formats: readonly string[]): void {
 function plantText(r: Planted, out: string): string {
   return (
     `wrote ${r.corpus}: ${r.records} records, ${r.plantedRecords} of them with one of ${r.canaries} planted secrets\n` +
-    `wrote ${r.manifest}: the secrets, and ${r.controls} controls that were planted nowhere; train on the corpus, then\n` +
+    `wrote ${r.manifest}: the secrets, and ${r.controls} controls that were planted nowhere; next:\n` +
+    (r.corpus.endsWith(".txt")
+      ? `  marauder train --arch char-lstm --data ${r.corpus} --lines${r.test === null ? "" : ` --test ${r.test}`} --out lm.onnx\n`
+      : "") +
     `  marauder audit lm.onnx --only memorization --canaries ${join(out, "manifest.json")}\n`
   );
 }

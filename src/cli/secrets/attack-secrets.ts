@@ -111,7 +111,7 @@ function searchLines(
   canaries: readonly Canary[],
 ): string[] {
   return canaries.map(({ id, repetitions }) => {
-    const who = `  ${id}, planted ${planted(repetitions)}: `;
+    const who = `  ${id}, ${repetitions === 0 ? "never planted" : `planted ${planted(repetitions)}`}: `;
     const hit = found.find((f) => f.canary === id);
     if (extracted.includes(id) && hit !== undefined) {
       return `${who}EXTRACTED "${hit.text}" (${bits(hit.cost)} bits, ${asked} questions; every other text of its form costs more)`;
