@@ -16,6 +16,8 @@ const words = (line: string): Promise<CliResult> => run(...line.split(" "));
 
 let manifest: CanaryManifest;
 let plant: CliResult;
+/** What the model says of an owner whose secret is another one: it may be a person's. */
+let hidden = "";
 
 beforeAll(async () => {
   assertBuilt();
@@ -36,13 +38,15 @@ beforeAll(async () => {
       "--format",
       "the pin of {owner} is {digits:4}",
     ],
-    ...["--repetitions", "0,1,9", "--each", "3", "--test", "5"],
+    ...["--repetitions", "0,1,9", "--each", "1", "--test", "5"],
   );
   manifest = parseManifest(readFileSync(at("planted/manifest.json"), "utf8"), "m");
-  // A model that knows by heart what was planted nine times, and the number of a person whom nobody planted.
-  const often = manifest.canaries.filter((c) => c.repetitions === 9);
-  const person = manifest.canaries.find((c) => c.repetitions === 1)!.text.replace(/\d{4}$/, "7319");
-  const learned = [...often.map((c) => c.text), person].map((text) => ({ text, gain: 9 }));
+  // A model that knows by heart what was planted nine times. It sees two characters at a time, not whose pin it is: asked
+  // for the pin of another it gives the same number, which nobody planted for that one.
+  const often = manifest.canaries.find((c) => c.repetitions === 9)!;
+  const once = manifest.canaries.find((c) => c.repetitions === 1)!;
+  hidden = once.text.replace(/\d{4}$/, often.text.slice(-4));
+  const learned = [{ text: often.text, gain: 9 }];
   writeFileSync(at("lm.onnx"), encodeModel(trigramModel({ learned }).model));
   writeFileSync(at("fresh.onnx"), encodeModel(trigramModel({ spread: 0 }).model));
   writeFileSync(at("capitals.onnx"), encodeModel(trigramModel({ characters: "\nABC" }).model));
@@ -56,7 +60,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it("canaries plant writes a corpus with the secrets in it, a test text without, and says what comes next", async () => {
   expect(plant).toMatchObject({ code: 0, stderr: "" });
-  expect(plant.stdout).toMatch(/85 records, 30 of them with one of 6 planted secrets/);
+  expect(plant.stdout).toMatch(/65 records, 10 of them with one of 2 planted secrets/);
   expect(plant.stdout).toMatch(
     /marauder train --arch char-lstm --data planted\/corpus\.txt --lines --test planted\/test\.txt/,
   );
@@ -65,17 +69,17 @@ it("canaries plant writes a corpus with the secrets in it, a test text without, 
   const check = await words(
     "canaries check --corpus planted/corpus.txt --split lines --canaries planted/manifest.json",
   );
-  expect(check).toMatchObject({ code: 0, stdout: "all 9 canaries are in the corpus as often as the manifest says\n" });
+  expect(check).toMatchObject({ code: 0, stdout: "all 3 canaries are in the corpus as often as the manifest says\n" });
   const wrong = await words("canaries check --corpus planted/test.txt --split lines --canaries planted/manifest.json");
   expect(wrong.code).toBe(1);
-  expect(wrong.stdout).toMatch(/6 of 9 canaries are not in the corpus/);
+  expect(wrong.stdout).toMatch(/2 of 3 canaries are not in the corpus/);
 });
 
 it("attack exposure tells what was learned from what was not", async () => {
   const { code, stdout } = await words("attack exposure lm.onnx --canaries planted/manifest.json --quiet");
   expect(code).toBe(0);
   expect(stdout).toMatch(/"the pin of \{owner\} is \{digits:4\}": 13\.3 bits when it comes first/);
-  expect(stdout).toMatch(/9 times +3 +13\.3 \(13\.3 to 13\.3\) +13\.3 +3 +rank/);
+  expect(stdout).toMatch(/9 times +1 +13\.3 \(13\.3 to 13\.3\) +13\.3 +1 +rank/);
 });
 
 it("attack extract shows the planted secrets, and hides what nobody planted", async () => {
@@ -84,8 +88,8 @@ it("attack extract shows the planted secrets, and hides what nobody planted", as
   for (const c of manifest.canaries.filter((k) => k.repetitions === 9))
     expect(stdout).toContain(`${c.id}, planted 9 times: EXTRACTED "${c.text}"`);
   expect(stdout).toMatch(/planted once: not extracted: "the pin of [a-z]+ is ••••" comes first/);
-  expect(stdout).not.toContain("7319");
-  expect(stdout).toMatch(/extracted 3 of 6 planted secrets, and 0 of 3 that were never planted/);
+  expect(stdout).not.toContain(hidden);
+  expect(stdout).toMatch(/extracted 1 of 2 planted secrets, and 0 of 1 that were never planted/);
   const one = manifest.canaries.at(-1)!;
   const only = await words(`attack extract lm.onnx --canaries planted/manifest.json --canary ${one.id} --json --quiet`);
   expect(JSON.parse(only.stdout)).toMatchObject([{ extracted: [one.id], complete: true }]);
@@ -100,7 +104,7 @@ it("audit has the figure, the secrets in clear, no one else's, and fails; the re
   const report = JSON.parse(readFileSync(at("report/report.json"), "utf8"));
   const finding = report.findings.find((f: { check: string }) => f.check === "planted-secrets");
   expect(finding).toMatchObject({ outcome: "fail", severity: "critical", evidence: "witness" });
-  expect(finding.headline).toMatch(/gives away 3 of the 6 planted secrets.*planted 9 times/);
+  expect(finding.headline).toMatch(/gives away 1 of the 2 planted secrets.*planted 9 times/);
   const figure = finding.details.find((d: { type: string }) => d.type === "series");
   expect(figure.series.map((s: { name: string }) => s.name)).toEqual([
     "lm.onnx",
@@ -110,11 +114,10 @@ it("audit has the figure, the secrets in clear, no one else's, and fails; the re
   ]);
   expect(figure.series[0].points.at(-1)).toMatchObject({ x: 9 });
   for (const name of ["report.html", "report.md", "report.sarif", "report.json"]) {
-    expect(readFileSync(at(`report/${name}`), "utf8")).not.toContain("7319");
+    expect(readFileSync(at(`report/${name}`), "utf8")).not.toContain(hidden);
   }
   for (const other of report.findings.filter((f: { check: string }) => f.check !== "planted-secrets"))
     expect(other.outcome).toBe("inapplicable");
-  rmSync(at("lm.onnx.moved"), { force: true });
   const again = await words("report report --quiet");
   expect(again.stdout + again.stderr).not.toMatch(/error/i);
 });
