@@ -1,5 +1,5 @@
 // The Secret Sharer on real mail: train plainly and privately on mail with planted secrets, then audit the models side by side.
-// Usage: node bench/secret/run.mjs      needs `npm run build` and the shared data (see corpus.mjs); about 20 minutes of one
+// Usage: node bench/secret/run.mjs      needs `npm run build` and the shared data (see corpus.mjs); about 15 minutes of one
 // core. Models and evidence stay in a folder outside the repository; numbers go to bench/results/secret-sharer.md.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -79,8 +79,8 @@ const plan = {
     },
   ],
   probes: [
-    { probe: "exposure", options: { references: 4096, searchBudget: 2048 } },
-    { probe: "extract", options: { budget: 3000, each: 2 } },
+    { probe: "exposure", options: { references: 2048, searchBudget: 512 } },
+    { probe: "extract", options: { budget: 1500, each: 2 } },
   ],
   repairs: [
     {

@@ -4,8 +4,10 @@ import type { RunContext } from "../../context.ts";
 import { textBits } from "../../target/index.ts";
 import type { Attack } from "../attack.ts";
 import { byFormat, type CanarySubject, type FormatGroup } from "./canary-subject.ts";
-import { candidateTree } from "./candidate-tree.ts";
+import { candidateTree, type CandidateTree } from "./candidate-tree.ts";
+import { cheaperByGuide } from "./guided-rank.ts";
 import {
+  enoughCheaper,
   exposureFrom,
   fitLaw,
   leavesUpTo,
@@ -18,6 +20,7 @@ export interface ExposureOptions {
   readonly references: number;
   readonly exactUpTo: number;
   readonly searchBudget: number;
+  readonly guided: number;
 }
 
 /** What a model has taken in of one canary. */
@@ -53,7 +56,8 @@ export const exposure: Attack<ExposureOptions, CanarySubject, readonly CanaryExp
   },
   differences: [
     "Ranks are exact in larger spaces than a list allows where the model likes the secret: a search that cuts off what is dearer counts the cheaper candidates.",
-    "Where references are drawn and enough are cheaper, the place among them is used; the skew-normal law is fitted by likelihood, tested on numbers that it was not fitted to, and used only beyond them.",
+    "Beyond the references the rank is first estimated by importance sampling along the model's predictions, which has an honest interval.",
+    "Where references are drawn and enough are cheaper, the place among them is used; the skew-normal law is fitted by likelihood, tested on numbers that it was not fitted to, and used only where nothing else tells.",
     "Equal costs are put in random order, so that a model that knows nothing gives the exposure of a guess.",
   ],
   needs: ["scores"],
@@ -78,6 +82,13 @@ export const exposure: Attack<ExposureOptions, CanarySubject, readonly CanaryExp
       min: 0,
       max: 10_000_000,
       doc: "Questions to the model that the exact rank in a larger space may cost, before references are drawn.",
+    },
+    guided: {
+      type: "int",
+      default: 512,
+      min: 0,
+      max: 1_000_000,
+      doc: "Candidates drawn along the model's own predictions for a secret that is cheaper than all but a few references; 0 leaves it to the law.",
     },
   },
   async run(context, subject, options) {
@@ -145,10 +156,37 @@ async function exposeGroup(
       rank: null,
       references: drawn.length,
       fit: law === null ? null : { ...law.law, distance: law.distance, p: law.p },
-      ...exposureFrom(sorted, law, cost, space.bits, u),
+      ...((await guided(context, tree, canary.id, cost, sorted, options)) ??
+        exposureFrom(sorted, law, cost, space.bits, u)),
     });
   }
   return out;
+}
+
+/** Draws that must be cheaper than the secret, and the largest relative error, for the estimate to be used. */
+const ENOUGH_HITS = 30;
+const LARGEST_ERROR = 0.5;
+
+/** An estimate by guided draws, for a secret that few references undercut; null where it says too little. */
+async function guided(
+  context: RunContext,
+  tree: CandidateTree,
+  id: string,
+  cost: number,
+  sorted: Float64Array,
+  { guided: draws }: ExposureOptions,
+): Promise<ExposureEstimate | null> {
+  if (draws === 0 || enoughCheaper(sorted, cost)) return null;
+  const { count, low, high, hits } = await cheaperByGuide(
+    tree,
+    cost,
+    draws,
+    context.rng.child("guided").child(id),
+    context.signal,
+  );
+  if (hits < ENOUGH_HITS || high - count > LARGEST_ERROR * count) return null;
+  const bits = (cheaper: number): number => Math.max(0, tree.space.bits - Math.log2(1 + cheaper));
+  return { bits: bits(count), low: bits(high), high: bits(low), method: "guided" };
 }
 
 /** `sorted` holds every candidate up to the canary's own cost, itself among them. */

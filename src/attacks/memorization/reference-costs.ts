@@ -106,14 +106,17 @@ export interface ExposureEstimate {
   readonly low: number;
   readonly high: number;
   /**
-   * rank: exact, by search. sampled: by the place among references. extrapolated: by the skew-normal law. bound: dearer
+   * rank: exact, by search. sampled: by the place among references. guided: by importance sampling. extrapolated: by the skew-normal law. bound: dearer
    * than none or few of the references, and no law: the true value lies between low and high.
    */
-  readonly method: "rank" | "sampled" | "extrapolated" | "bound";
+  readonly method: "rank" | "sampled" | "guided" | "extrapolated" | "bound";
 }
 
 /** With fewer cheaper references than this the place says little, and the law is asked. */
 const ENOUGH_CHEAPER = 10;
+
+export const enoughCheaper = (sorted: Float64Array, bits: number): boolean =>
+  placeAmong(sorted, bits, 0) - 1 >= ENOUGH_CHEAPER;
 
 /** Exposure from references: by place where enough are cheaper, by the law where it holds, else a bound. */
 export function exposureFrom(

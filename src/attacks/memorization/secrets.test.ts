@@ -8,6 +8,7 @@ import { openLanguageTarget } from "../../target/index.ts";
 import { candidateTree } from "./candidate-tree.ts";
 import { cheapest } from "./extract.ts";
 import { exposure, extract, lineBefore, type CanaryExposure, type Extraction } from "./index.ts";
+import { cheaperByGuide } from "./guided-rank.ts";
 import { exposureFrom, fitLaw, leavesUpTo, placeAmong } from "./reference-costs.ts";
 
 const context = (seed = 1, signal = new AbortController().signal): RunContext => ({
@@ -40,7 +41,7 @@ async function withModel<T>(
     await model.close();
   }
 }
-const options = { references: 2000, exactUpTo: 10_000, searchBudget: 200 };
+const options = { references: 2000, exactUpTo: 10_000, searchBudget: 200, guided: 0 };
 const expose = (
   settings: TrigramSettings,
   canaries: readonly Canary[],
@@ -124,6 +125,41 @@ describe("exposure", () => {
         code: "CANCELLED",
       });
     });
+  });
+});
+
+describe("guided draws", () => {
+  it("estimate how many candidates are cheaper, with an interval that covers the true number", async () => {
+    await withModel({ seed: 12, spread: 1.5 }, async (trigram, subject) => {
+      const { model, before } = subject([]);
+      const tree = candidateTree(model, candidateSpace(FORMAT), before);
+      const costs = Float64Array.from(every(FORMAT), (text) => trigram.bits(text, "\n")).sort();
+      let covered = 0;
+      for (const rank of [20, 100, 400, 2000]) {
+        for (let run = 0; run < 10; run++) {
+          const cost = (costs[rank - 1]! + costs[rank]!) / 2;
+          const rng = seeded(run).child(rank);
+          const got = await cheaperByGuide(tree, cost, 400, rng, new AbortController().signal);
+          if (got.low <= rank && rank <= got.high) covered++;
+          expect(got.hits).toBeGreaterThan(10);
+          expect(got.count / rank).toBeGreaterThan(0.4);
+          expect(got.count / rank).toBeLessThan(2.5);
+        }
+      }
+      expect(covered).toBeGreaterThanOrEqual(32); // of 40
+    });
+  });
+  it("tell an exposure that no reference reaches, near the exact one", async () => {
+    const text = "my pin is 4821907";
+    const settings = { seed: 2, spread: 0.5, learned: [{ text, gain: 2 }] };
+    const one = [canary(text, "my pin is {digits:7}")];
+    const [exact] = await expose(settings, one, { exactUpTo: 0, searchBudget: 1e6 });
+    const far = { exactUpTo: 0, searchBudget: 0, references: 500, guided: 2000 };
+    const [estimate] = await expose(settings, one, far);
+    expect(exact!.method).toBe("rank");
+    expect(exact!.rank).toBeGreaterThan(1);
+    expect(estimate!.method).toBe("guided");
+    expect(Math.abs(estimate!.bits - exact!.bits)).toBeLessThan(1);
   });
 });
 

@@ -263,11 +263,15 @@ function methodTable({ canaries, models }: CanaryExposureEvidence): TableDetail 
   return {
     type: "table",
     caption:
-      "How exposure was measured: exact rank by search; place among random references; skew-normal law beyond them (where its test does not reject it); else a bound",
+      "How exposure was measured: exact rank by search; place among random references; importance sampling along the model; skew-normal law beyond them (where its test does not reject it); else a bound",
     columns: [
       { key: "family", label: "form" },
       { key: "space", label: "size of the space, bits" },
-      ...["rank", "sampled", "extrapolated", "bound"].map((key) => ({ key, label: key, unit: "count" as const })),
+      ...["rank", "sampled", "guided", "extrapolated", "bound"].map((key) => ({
+        key,
+        label: key,
+        unit: "count" as const,
+      })),
     ],
     rows: families.map((family) => {
       const own = exposures.filter((_, i) => canaries[i]!.family === family);
@@ -277,6 +281,7 @@ function methodTable({ canaries, models }: CanaryExposureEvidence): TableDetail 
         space: bits(canaries.find((c) => c.family === family)!.spaceBits),
         rank: count("rank"),
         sampled: count("sampled"),
+        guided: count("guided"),
         extrapolated: count("extrapolated"),
         bound: count("bound"),
       };

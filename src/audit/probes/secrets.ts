@@ -39,7 +39,7 @@ export const exposureProbe: Probe<ExposureOptions, CanaryExposureResult> = {
   title: exposure.title,
   makes: "canary-exposure",
   options: exposure.options,
-  quick: { references: 4096, exactUpTo: 10_000, searchBudget: 512 },
+  quick: { references: 4096, exactUpTo: 10_000, searchBudget: 512, guided: 128 },
   applies: () => null,
   async run(context, { language }, options) {
     const { canaries, before, manifest } = language!;

@@ -29,8 +29,8 @@ export interface CanaryExposureResult {
       readonly bits: number;
       readonly low: number;
       readonly high: number;
-      /** rank: exact; sampled, extrapolated, bound: see the attack `exposure`. */
-      readonly method: "rank" | "sampled" | "extrapolated" | "bound";
+      /** rank: exact; sampled, guided, extrapolated, bound: see the attack `exposure`. */
+      readonly method: "rank" | "sampled" | "guided" | "extrapolated" | "bound";
       readonly rank: number | null;
       /** What the canary costs the model, in bits. */
       readonly cost: number;
