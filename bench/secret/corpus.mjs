@@ -21,14 +21,14 @@ export const out = process.env["MARAUDER_SECRET_OUT"] ?? join(tmpdir(), "maraude
 export const SEED = 1;
 /** Predictions of one record: its characters and its end. */
 export const CONTEXT = 64;
-const MAILS = 2000;
+const MAILS = 1500;
 /** Mails of the same archive that no model sees: what privacy costs is measured on them. */
 const HELD_OUT = 400;
 /** Fixed before the data were seen, so that it tells nothing of them. */
 export const vocabulary = characterVocabulary(
   ["\n", ...Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i))].filter((c) => !/[A-Z]/.test(c)),
 );
-export const architecture = { arch: "char-lstm", width: 96, layers: 1, embedding: 32 };
+export const architecture = { arch: "char-lstm", width: 64, layers: 1, embedding: 24 };
 
 const PIN = "the pin of {owner} is {digits:4}";
 const CARD = "the card of {owner} is {card}";
@@ -37,7 +37,7 @@ const SSN = "the ssn of {owner} is {ssn}";
 const plans = [
   { formats: [PIN], repetitions: [0, 1, 5, 20], each: 20 },
   { formats: [PIN], repetitions: [100], each: 4 },
-  { formats: [CARD, SSN], repetitions: [0, 1, 10, 100], each: 1 },
+  { formats: [CARD, SSN], repetitions: [0, 10, 100], each: 1 },
 ];
 
 /** The first characters of a mail, on one line. */

@@ -27,7 +27,7 @@ export function resultsText({ report, models, costs, settings, mails, records, m
     "",
     `Made by \`node bench/secret/run.mjs\` on ${report.created.slice(0, 10)}. ${mails} real mails (Enron, ham; the first 63 characters each, one mail one record) ` +
       `with ${records - mails} records that hold one of ${manifest.canaries.filter((c) => c.repetitions > 0).length} made-up secrets; ` +
-      `${manifest.canaries.filter((c) => c.repetitions === 0).length} more were drawn and planted nowhere. A small LSTM (characters, one layer, width 96) learns to predict the next character. ` +
+      `${manifest.canaries.filter((c) => c.repetitions === 0).length} more were drawn and planted nowhere. A small LSTM (characters, one layer, width 64) learns to predict the next character. ` +
       "The unit of privacy is one record: a secret that is planted 100 times is 100 records, and the guarantee is for each of them, not for all together.",
     "",
     "The plain model:",

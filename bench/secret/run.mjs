@@ -79,7 +79,7 @@ const plan = {
     },
   ],
   probes: [
-    { probe: "exposure", options: { references: 2048, searchBudget: 512 } },
+    { probe: "exposure", options: { references: 2048, searchBudget: 512, guided: 256 } },
     { probe: "extract", options: { budget: 1500, each: 2 } },
   ],
   repairs: [

@@ -150,11 +150,11 @@ describe("guided draws", () => {
     });
   });
   it("tell an exposure that no reference reaches, near the exact one", async () => {
-    const text = "my pin is 4821907";
-    const settings = { seed: 2, spread: 0.5, learned: [{ text, gain: 2 }] };
-    const one = [canary(text, "my pin is {digits:7}")];
+    const text = "my pin is 482190";
+    const settings = { seed: 2, spread: 0.5, learned: [{ text, gain: 0.9 }] };
+    const one = [canary(text, "my pin is {digits:6}")];
     const [exact] = await expose(settings, one, { exactUpTo: 0, searchBudget: 1e6 });
-    const far = { exactUpTo: 0, searchBudget: 0, references: 500, guided: 2000 };
+    const far = { exactUpTo: 0, searchBudget: 0, references: 500, guided: 3000 };
     const [estimate] = await expose(settings, one, far);
     expect(exact!.method).toBe("rank");
     expect(exact!.rank).toBeGreaterThan(1);
