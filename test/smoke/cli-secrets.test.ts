@@ -27,19 +27,9 @@ beforeAll(async () => {
       .map((n) => `${n.text}\n`)
       .join(""),
   );
-  plant = await run(
-    ...[
-      "canaries",
-      "plant",
-      "--corpus",
-      "notes.txt",
-      "--split",
-      "lines",
-      "--format",
-      "the pin of {owner} is {digits:4}",
-    ],
-    ...["--repetitions", "0,1,9", "--each", "1", "--test", "5"],
-  );
+  const planted = "--split lines --repetitions 0,1,9 --each 1 --test 5".split(" ");
+  const format = "the pin of {owner} is {digits:4}";
+  plant = await run("canaries", "plant", "--corpus", "notes.txt", "--format", format, ...planted);
   manifest = parseManifest(readFileSync(at("planted/manifest.json"), "utf8"), "m");
   // A model that knows by heart what was planted nine times. It sees two characters at a time, not whose pin it is: asked
   // for the pin of another it gives the same number, which nobody planted for that one.
@@ -96,10 +86,8 @@ it("attack extract shows the planted secrets, and hides what nobody planted", as
 });
 
 it("audit has the figure, the secrets in clear, no one else's, and fails; the report is judged again without the model", async () => {
-  const audit = await run(
-    ...["audit", "lm.onnx", "--only", "memorization", "--canaries", "planted/manifest.json"],
-    ...["--compare", "fresh weights=fresh.onnx", "--fail-on", "critical", "--out", "report", "--quiet"],
-  );
+  const flags = "--only memorization --canaries planted/manifest.json --fail-on critical --out report --quiet";
+  const audit = await run("audit", "lm.onnx", "--compare", "fresh weights=fresh.onnx", ...flags.split(" "));
   expect(audit.code).toBe(1);
   const report = JSON.parse(readFileSync(at("report/report.json"), "utf8"));
   const finding = report.findings.find((f: { check: string }) => f.check === "planted-secrets");
