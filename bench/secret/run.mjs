@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { audit, loadModel, openLanguageModel, ortEngine, renderHtml, renderMarkdown } from "../../dist/index.js";
 import { corpus, out, vocabulary } from "./corpus.mjs";
-import { EPSILONS, EPOCHS, SNAPSHOTS, trainPlain, trainPrivate } from "./train.mjs";
+import { EPSILONS, EPOCHS, PRIVATE, SNAPSHOTS, trainPlain, trainPrivate } from "./train.mjs";
 import { resultsText } from "./results.mjs";
 
 mkdirSync(out, { recursive: true });
@@ -28,7 +28,7 @@ const models = [
     id: `private-${epsilon}`,
     title: `DP-SGD, epsilon ${epsilon}`,
     file: `private-${epsilon}.onnx`,
-    epochs: 10,
+    epochs: PRIVATE.epochs,
     epsilon,
   })),
   { id: "fresh", title: "fresh weights", file: "fresh.onnx", epochs: 0 },
@@ -75,12 +75,12 @@ const plan = {
       title: `DP-SGD, epsilon ${EPSILONS[1]}`,
       model: `private-${EPSILONS[1]}.onnx`,
       risks: ["memorization"],
-      canaries: { manifest: "manifest.json", epochs: 10, epsilon: EPSILONS[1] },
+      canaries: { manifest: "manifest.json", epochs: PRIVATE.epochs, epsilon: EPSILONS[1] },
     },
   ],
   probes: [
     { probe: "exposure", options: { references: 2048, searchBudget: 512, guided: 256 } },
-    { probe: "extract", options: { budget: 1500, each: 2 } },
+    { probe: "extract", options: { budget: 1000, each: 2 } },
   ],
   repairs: [
     {

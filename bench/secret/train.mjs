@@ -15,9 +15,9 @@ import {
 import { architecture, CONTEXT, out, SEED, vocabulary } from "./corpus.mjs";
 
 export const EPOCHS = 20;
-export const SNAPSHOTS = [1, 5, EPOCHS];
+export const SNAPSHOTS = [2, 6, EPOCHS];
 export const EPSILONS = [1, 8];
-const PRIVATE = { batch: 192, epochs: 10, delta: 1e-5, clip: 1, learningRate: 5e-3 };
+export const PRIVATE = { batch: 128, epochs: 8, delta: 1e-5, clip: 1, learningRate: 5e-3 };
 const BATCH = 32;
 
 const file = (name) => join(out, name);

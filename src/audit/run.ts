@@ -140,6 +140,13 @@ function chosenProbes(
     });
 }
 
+/** What was asked so far of all models of a subject. */
+function spentOn({ target, language }: AuditSubject): { queries: number; gradients: number } {
+  const meters = [...(target === null ? [] : [target.meter]), ...(language?.models ?? []).map((m) => m.target.meter)];
+  const sum = (of: (m: (typeof meters)[number]) => number): number => meters.reduce((n, m) => n + of(m), 0);
+  return { queries: sum((m) => m.queries), gradients: sum((m) => m.gradients) };
+}
+
 async function obtain(
   settings: RunSettings,
   probe: AnyProbe,
@@ -161,7 +168,7 @@ async function obtain(
     signal,
     step: (done, of, note) => listener?.step?.({ ...event, done, of, ...(note === undefined ? {} : { note }) }),
   };
-  const before = subject.target === null ? { queries: 0, gradients: 0 } : { ...subject.target.meter };
+  const before = spentOn(subject);
   const start = now();
   const result = (await probe.run(context, subject, options)) as { readonly kind: string };
   throwIfCancelled(signal);
@@ -174,8 +181,8 @@ async function obtain(
     seed: plan.seed,
     options,
     seconds: now() - start,
-    queries: (subject.target?.meter.queries ?? 0) - before.queries,
-    gradients: (subject.target?.meter.gradients ?? 0) - before.gradients,
+    queries: spentOn(subject).queries - before.queries,
+    gradients: spentOn(subject).gradients - before.gradients,
   };
   await store.write(evidence);
   listener?.probe?.({ ...event, state: "done" });

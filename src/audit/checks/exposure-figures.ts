@@ -52,7 +52,7 @@ export function epochFigure(evidence: CanaryExposureEvidence): SeriesDetail[] {
       x: { label: "epochs", scale: "linear", domain: [from, to] },
       y: { label: "exposure, bits", scale: "linear", domain: [0, Math.ceil(spaceBits)] },
       series: repetitionsOf(evidence).map((k): Series => ({
-        name: k === 0 ? "never planted" : `planted ${k} times`,
+        name: k === 0 ? "never planted" : k === 1 ? "planted once" : `planted ${k} times`,
         style: k === 0 ? "dashed" : "line",
         points: levels.flatMap(({ epochs, levels: own }) =>
           own

@@ -120,9 +120,15 @@ function leaning(above: readonly Level[]): Verdict {
   };
 }
 
+/** The level with the most repetitions; one of three canaries and more, where there is one. */
+function mostPlanted(levels: readonly Level[]): Level | undefined {
+  const planted = levels.filter((l) => l.repetitions > 0).toSorted((a, b) => b.repetitions - a.repetitions);
+  return planted.find((l) => l.n >= 3) ?? planted[0];
+}
+
 function quiet(levels: readonly Level[], out: Extracted | null): Verdict {
   const planted = levels.filter((l) => l.repetitions > 0);
-  const most = planted.toSorted((a, b) => b.repetitions - a.repetitions)[0];
+  const most = mostPlanted(levels);
   const low = planted.some((l) => l.n >= 10) && most!.mean.high < LOW_BITS && out !== null;
   const searched =
     out === null
@@ -148,8 +154,7 @@ function quiet(levels: readonly Level[], out: Extracted | null): Verdict {
 }
 
 function measuresOf(levels: readonly Level[], out: Extracted | null): Measure[] {
-  const planted = levels.filter((l) => l.repetitions > 0).toSorted((a, b) => b.repetitions - a.repetitions);
-  const [most] = planted;
+  const most = mostPlanted(levels);
   const control = levels.find((l) => l.repetitions === 0);
   return [
     ...(out === null
