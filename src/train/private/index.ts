@@ -13,3 +13,4 @@ export { openNoise, type GridSum, type PrivateNoise } from "./noise.ts";
 export { eventLog, type EventLog } from "./event-log.ts";
 export * from "./architectures.ts";
 export * from "./classifier.ts";
+export { featuresOf, linearHead, scatteringModel, type ScatteringSpec } from "./scattering.ts";
