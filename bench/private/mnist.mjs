@@ -1,6 +1,7 @@
 // One private training on MNIST from a JSON of settings; prints one JSON line (privacy, accuracy on the 10,000 test images, time, memory).
 // Usage: node bench/private/mnist.mjs DATA-FOLDER CACHE-FOLDER '{"model":"cnn","epsilon":2.93,"batch":1024,"epochs":15,"clip":0.1,"learningRate":8}'
 // Models: cnn (privateCnn), scattering (a linear head on fixed features; they are computed once and kept in CACHE-FOLDER).
+// "steps": n stops after n steps and prints their time alone.
 // "watch": n prints the test accuracy of the raw weights every n steps, to find settings; results are from runs without it.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
@@ -19,7 +20,18 @@ import {
 } from "../../dist/train/index.js";
 
 const [folder, cache, text] = process.argv.slice(2);
-const { model = "cnn", epsilon, batch, epochs, clip, seed = 0, watch = 0, threads = 2, ...options } = JSON.parse(text);
+const {
+  model = "cnn",
+  epsilon,
+  batch,
+  epochs,
+  clip,
+  seed = 0,
+  watch = 0,
+  threads = 2,
+  steps = Infinity,
+  ...options
+} = JSON.parse(text);
 const open = (name) =>
   openDataset(`${folder}/${name}-images-idx3-ubyte.gz`, { labels: `${folder}/${name}-labels-idx1-ubyte.gz` });
 const oneHot = (d) => {
@@ -89,7 +101,15 @@ const context = {
   },
 };
 const watched = [];
+const times = [];
 const step = (done, parameters) => {
+  times.push(performance.now());
+  if (done >= steps) {
+    const gaps = times.slice(1).map((t, i) => t - times[i]);
+    const msPerStep = gaps.sort((a, b) => a - b)[gaps.length >> 1];
+    console.log(JSON.stringify({ msPerStep, peakMiB: Math.round(process.resourceUsage().maxRSS / 1024) }));
+    process.exit(0);
+  }
   if (watch > 0 && done % watch === 0)
     watched.push(accuracy(parameters).then((a) => console.error(`  step ${done}: ${(100 * a).toFixed(2)} %`)));
 };

@@ -17,6 +17,7 @@ export interface ClippedGradient {
   readonly sum: Float32Array;
   /** |g_n| before clipping; not finite where the gradient is not, and such an example adds nothing. */
   readonly norms: Float32Array;
+  /** One for each row. */
   readonly losses: Float32Array;
 }
 
@@ -39,9 +40,10 @@ export function clippedProgram(
   trainable: Trainable,
   layout: Layout,
   loss: LossId,
+  copies = 1,
 ): Program<"sum" | "norms" | "losses"> {
   const { model, rows } = attachLoss(trainable, layout, losses[loss]);
-  const made = perExample(model, rows, [inputOf(trainable), names.targets], layout);
+  const made = perExample(model, rows, [inputOf(trainable), names.targets], layout, copies);
   const { b } = made;
   const clip = b.input(CLIP, "float32", [1]);
   const norms = b.op("Sqrt", [made.squaredNorms]);
@@ -55,14 +57,22 @@ export function clippedProgram(
   return { model: { ...made.model, graph: b.build() }, outputs };
 }
 
+export interface ClippedOptions {
+  readonly loss?: LossId;
+  readonly threads?: number;
+  /** So many rows after one another are views of one example: their gradients are averaged before the clipping. */
+  readonly copies?: number;
+}
+
 /** Throws MODEL_UNSUPPORTED, naming the node, where examples cannot be bounded one by one. */
 export async function openClipped(
   engine: Engine,
   trainable: Trainable,
-  options: { readonly loss?: LossId; readonly threads?: number } = {},
+  options: ClippedOptions = {},
 ): Promise<ClippedGradients> {
   const layout = layoutOf(trainable.model, trainable.parameters);
-  const { model, outputs } = clippedProgram(trainable, layout, options.loss ?? "cross-entropy");
+  const { loss = "cross-entropy", copies = 1 } = options;
+  const { model, outputs } = clippedProgram(trainable, layout, loss, copies);
   const session = await engine.load(model, options.threads === undefined ? {} : { threads: options.threads });
   const input = inputOf(trainable);
 
@@ -89,11 +99,11 @@ export async function openClipped(
       if (!(clip > 0 && clip < Infinity)) {
         throw new MarauderError("OPTION_RANGE", `the clipping norm must be a finite number above 0, got ${clip}`);
       }
-      const n = features.dims[0] ?? 0;
+      const n = (features.dims[0] ?? 0) / copies;
       const none = (): ClippedGradient => ({
         sum: new Float32Array(layout.size),
         norms: new Float32Array(n),
-        losses: new Float32Array(n),
+        losses: new Float32Array(n * copies),
       });
       if (n === 0) return none();
       const made = await once(parameters, frozen, features, targets, clip);
@@ -101,7 +111,8 @@ export async function openClipped(
       if (good.length === n) return made;
       // A weight of 0 does not silence a NaN: such examples are taken out, and the others run again.
       if (good.length === 0) return { ...made, sum: none().sum };
-      const { sum } = await once(parameters, frozen, rowsOf(features, good), rowsOf(targets, good), clip);
+      const rows = good.flatMap((i) => Array.from({ length: copies }, (_, k) => i * copies + k));
+      const { sum } = await once(parameters, frozen, rowsOf(features, rows), rowsOf(targets, rows), clip);
       return { ...made, sum };
     },
     close: () => session.close(),

@@ -48,10 +48,18 @@ export interface PerExample {
  * than once is added up before its norm. The graph must hold the value `rows`, one loss for each example; `inputs`
  * are its inputs that hold examples, `layout` names the values that are parameters.
  *
+ * With `copies`, so many rows after one another are one example (augmented views of it): its gradient is their mean.
+ *
  * Throws MODEL_UNSUPPORTED, naming the node, where an operator mixes examples or a parameter stands where it cannot be
  * bounded, and GRAD_NO_RULE.
  */
-export function perExample(model: Model, rows: string, inputs: readonly string[], layout: Layout): PerExample {
+export function perExample(
+  model: Model,
+  rows: string,
+  inputs: readonly string[],
+  layout: Layout,
+  copies = 1,
+): PerExample {
   const opened = openUses(inferTypes(model), inputs, layout);
   const wrt = opened.sites.map((site) => site.at);
   const made = grad(fewerProducts(opened.model), { of: rows, wrt });
@@ -75,11 +83,16 @@ export function perExample(model: Model, rows: string, inputs: readonly string[]
     const flatEach = ({ use, view }: { use: Use; view: View }): string =>
       b.reshape(back(b, use.each(), view, true), [0, size]);
     const [only] = own;
-    if (own.length === 1 && only!.use.ghost !== null) {
+    if (copies === 1 && own.length === 1 && only!.use.ghost !== null) {
       norms.push(only!.use.ghost());
       sums.set(name, (c) => b.reshape(back(b, only!.use.sum(c), only!.view, false), [-1]));
     } else if (own.length > 0) {
-      const each = own.map(flatEach).reduce((x, y) => b.add(x, y));
+      const apart = own.map(flatEach).reduce((x, y) => b.add(x, y));
+      const mean = { keepdims: int(0) };
+      const each =
+        copies === 1
+          ? apart
+          : b.op("ReduceMean", [b.reshape(apart, [-1, copies, size]), b.indices([1])], mean, "train.views");
       norms.push(b.op("ReduceSumSquare", [each, b.indices([1])], { keepdims: int(0) }));
       sums.set(name, (c) => b.reshape(b.matmul(b.unsqueeze(c, [0]), each), [-1]));
     }

@@ -10,6 +10,7 @@ import type { Trainable } from "../../src/train/architectures.ts";
 import type { CheckpointStore } from "../../src/train/checkpoint.ts";
 import { calibratePlan, type PrivatePlan } from "../../src/train/private/plan.ts";
 import { privateTrainerOf, roundingMargin, type Parts, type PrivateTrainer } from "../../src/train/private/trainer.ts";
+import { layoutOf, pack } from "../../src/train/parameters.ts";
 import { diracs, linearTiny, modelOf, normOf, withRow } from "./private-tiny.ts";
 
 /** What a law or an audit finds wrong with a trainer; null where all is well. */
@@ -27,7 +28,7 @@ const base = { records: RECORDS, batch: 20, delta: 1e-4, clip: CLIP } as const;
 
 /** One plan for each question: calibrated once, since that is what takes time. */
 export interface Plans {
-  /** One step with repeatable noise. */
+  /** One step of all records, with repeatable noise. */
   readonly repeatable: PrivatePlan;
   /** Forty steps at epsilon 3. */
   readonly usual: PrivatePlan;
@@ -35,17 +36,17 @@ export interface Plans {
   readonly readable: PrivatePlan;
   readonly capped: PrivatePlan;
   readonly rare: PrivatePlan;
-  /** The plan of the audit: epsilon 1, 300 records. */
+  /** The plan of the audit: epsilon 1, 120 records. */
   readonly audited: PrivatePlan;
 }
 
 export const makePlans = (): Plans => ({
-  repeatable: calibratePlan({ ...base, steps: 1, targetEpsilon: 3, seed: 5 }),
+  repeatable: calibratePlan({ ...base, batch: RECORDS, cap: RECORDS, steps: 1, targetEpsilon: 3, seed: 5 }),
   usual: calibratePlan({ ...base, steps: 40, targetEpsilon: 3 }),
-  readable: calibratePlan({ ...base, steps: 150, targetEpsilon: 1e4 }),
-  capped: calibratePlan({ ...base, steps: 150, targetEpsilon: 1e4, cap: 12 }),
-  rare: calibratePlan({ ...base, batch: 0.7, steps: 150, targetEpsilon: 1e4 }),
-  audited: calibratePlan({ ...base, records: 300, batch: 300, cap: 300, steps: 10, targetEpsilon: 1 }),
+  readable: calibratePlan({ ...base, steps: 60, targetEpsilon: 1e4 }),
+  capped: calibratePlan({ ...base, steps: 60, targetEpsilon: 1e4, cap: 12 }),
+  rare: calibratePlan({ ...base, batch: 0.7, steps: 60, targetEpsilon: 1e4 }),
+  audited: calibratePlan({ ...base, records: 120, batch: 120, cap: 120, steps: 5, targetEpsilon: 1 }),
 });
 
 const RATE = 1e-4;
@@ -62,7 +63,7 @@ async function sums(
   const out: Float64Array[] = [];
   let before: Float32Array | null = null;
   const step = (_: number, now: Float32Array): void => {
-    const from = before ?? new Float32Array(now.length);
+    const from = before ?? pack(trainable.model, layoutOf(trainable.model, trainable.parameters));
     out.push(Float64Array.from(now, (v, i) => ((from[i]! - v) / RATE) * (plan.expectedBatch / plan.clip)));
     before = now.slice();
   };
@@ -125,10 +126,9 @@ export const laws: readonly Law[] = [
     name: "one record moves a step by at most clip / (q n)",
     how: "law",
     async check(train, { repeatable }) {
-      const model = withBias(4);
       const run = async (row: number[]): Promise<Float64Array> =>
-        (await sums(train, repeatable, model, withRow(diracs(RECORDS, 4, 1), 7, row))).steps[0]!;
-      const without = await run([0, 0, 0, 0]);
+        (await sums(train, repeatable, twoWeights(4), withRow(diracs(RECORDS, 4, 1), 7, row))).steps[0]!;
+      const without = await run([0, 0, 0, 0]); // no gradient at all: as if it were not there
       const rows = [
         [3, 0, 0, 0],
         [1e4, -1e4, 1e4, 1e4],
@@ -138,15 +138,9 @@ export const laws: readonly Law[] = [
       for (const row of rows) {
         const other = await run(row);
         const moved = normOf(other.map((v, i) => v - without[i]!));
-        // A row of zeros still has a gradient by the bias: two bounded records are apart by two.
-        if (!(moved <= 2 * (1 + 1e-3))) return `a record moves the sum by ${moved.toFixed(2)} clip norms`;
+        if (!(moved <= 1 + 1e-3)) return `a record moves the sum by ${moved.toFixed(2)} clip norms`;
       }
-      const alone = (await sums(train, repeatable, linearTiny(4), withRow(diracs(RECORDS, 4, 1), 7, [1e4, 0, 0, 0])))
-        .steps[0]!;
-      const zero = (await sums(train, repeatable, linearTiny(4), withRow(diracs(RECORDS, 4, 1), 7, [0, 0, 0, 0])))
-        .steps[0]!;
-      const moved = normOf(alone.map((v, i) => v - zero[i]!));
-      return moved <= 1 + 1e-3 ? null : `a record moves the sum by ${moved.toFixed(2)} clip norms`;
+      return null;
     },
   },
   {
@@ -281,7 +275,11 @@ export const laws: readonly Law[] = [
       const { steps, result } = await sums(train, rare, linearTiny(RECORDS));
       if (steps.length !== rare.steps) return `${rare.steps - steps.length} steps are missing`;
       if (steps.some((s) => s.filter((v) => v === 0).length > 1)) return "a step without noise";
-      const emitted = flatten(result.event).reduce((s, leaf) => s + leaf.count, 0);
+      const planned = JSON.stringify(rare.event);
+      const emitted = flatten(result.event).reduce(
+        (s, leaf) => s + Number(JSON.stringify(leaf.event) === planned) * leaf.count,
+        0,
+      );
       if (emitted !== rare.steps) return `${emitted} of ${rare.steps} events are emitted`;
       const empty = steps.filter(
         (s) => !Array.from({ length: RECORDS }, (_, i) => s[2 * i + 1]! - s[2 * i]!).some((v) => v > Math.SQRT1_2),
@@ -315,14 +313,15 @@ export const laws: readonly Law[] = [
   },
 ];
 
-/** A second parameter, so that norms over all parameters are tested. */
-function withBias(width: number): Trainable {
+/** Two parameters, so that norms over all of them are tested: logits = x W + tanh(x) V. */
+function twoWeights(width: number): Trainable {
   const b = new GraphBuilder();
   const x = b.input("x", "float32", ["N", width]);
-  const w = b.constant(float32([width, 2], new Float32Array(2 * width)), "w");
-  const bias = b.constant(float32([2], [0.25, -0.25]), "bias");
-  const logits = b.output(b.op("Gemm", [x, w, bias]), "float32", ["N", 2], "logits");
-  return { model: modelOf(b), parameters: [w, bias], frozen: [], features: logits };
+  const [w, v] = ["w", "v"].map((name, k) =>
+    b.constant(float32([width, 2], new Float32Array(2 * width).fill(k / 8)), name),
+  ) as [string, string];
+  const logits = b.output(b.add(b.matmul(x, w), b.matmul(b.op("Tanh", [x]), v)), "float32", ["N", 2], "logits");
+  return { model: modelOf(b), parameters: [w, v], frozen: [], features: logits };
 }
 
 /**
@@ -373,9 +372,10 @@ export async function judge(
   engine: Engine,
   parts: Partial<Parts>,
   plans: Plans,
+  only: readonly string[] = laws.map((law) => law.name),
 ): Promise<{ law: Law; verdict: string }[]> {
   const out: { law: Law; verdict: string }[] = [];
-  for (const law of laws) {
+  for (const law of laws.filter((l) => only.includes(l.name))) {
     const verdict = await law
       .check(privateTrainerOf(engine, parts, { threads: 1 }), plans)
       .catch((e: unknown) => `it fails: ${String(e).slice(0, 120)}`);

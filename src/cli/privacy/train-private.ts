@@ -13,10 +13,15 @@ import { wilson } from "../../stats/index.ts";
 import {
   calibratePlan,
   checkpointFolder,
+  lastLayers,
   privateArchitecture,
   trainPrivateClassifier,
   type Arch,
   type InputBounds,
+  type PrivatePlan,
+  type PrivateTrainOptions,
+  type ScheduleId,
+  type Trainable,
 } from "../../train/index.ts";
 import { boundsValue, numberValue, positiveInteger } from "../flags.ts";
 import type { startProgress } from "../progress.ts";
@@ -33,13 +38,20 @@ export interface PrivateFlags {
   ledger?: string;
   notPrivateSeed?: number;
   statement?: string;
+  lastLayers?: number;
 }
 
 interface Flags extends PrivateFlags {
-  arch: Arch;
+  arch: Arch | undefined;
+  model?: string;
   epochs?: number;
   batch?: number;
   learningRate?: number;
+  momentum?: number;
+  nesterov?: boolean;
+  schedule?: ScheduleId;
+  warmUp?: number;
+  ema?: number;
   seed: number;
   threads?: number;
   checkpoint?: string;
@@ -55,6 +67,7 @@ const only = [
   "ledger",
   "notPrivateSeed",
   "statement",
+  "lastLayers",
 ] as const;
 
 export function addPrivateFlags(command: Command): Command {
@@ -79,6 +92,7 @@ export function addPrivateFlags(command: Command): Command {
       "dp: repeatable noise, for demonstrations: the result is NOT PRIVATE",
       positiveInteger,
     )
+    .option("--last-layers <n>", "dp, with --model: train only the last n layers with weights", positiveInteger)
     .option("--statement <file.json>", "dp: write the privacy statement there");
 }
 
@@ -97,12 +111,22 @@ export function checkPrivateFlags(flags: PrivateFlags): void {
 /** Trains privately, writes the model and says what may be said of its privacy. Accuracy is of rows that were not trained on. */
 export async function trainPrivateModel(
   flags: Flags,
+  start: Trainable | null,
   [train, test]: readonly [Dataset, Dataset],
   signal: AbortSignal,
   progress: ReturnType<typeof startProgress>,
 ) {
   const records = train.size;
-  const { bounds, preprocessing } = inputBounds(train, flags.bounds);
+  if (start === null && flags.lastLayers !== undefined) {
+    throw new MarauderError(
+      "USAGE",
+      "--last-layers is for a model that is trained further: give --model, or leave it out",
+    );
+  }
+  const { bounds, preprocessing } =
+    start === null
+      ? inputBounds(train, flags.bounds)
+      : { bounds: [[0], [1]] as InputBounds, preprocessing: [givenModel(flags.model!)] };
   const clip = flags.clip ?? 0.1;
   const plan = calibratePlan({
     records,
@@ -116,7 +140,8 @@ export async function trainPrivateModel(
     ...(flags.notPrivateSeed !== undefined && { seed: flags.notPrivateSeed }),
   });
   const context = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
-  const trainable = privateArchitecture(flags.arch, train, bounds, context);
+  const whole = start ?? privateArchitecture(flags.arch!, train, bounds, context);
+  const trainable = flags.lastLayers === undefined ? whole : lastLayers(whole, flags.lastLayers);
   const ledger = flags.ledger === undefined ? undefined : openLedger(flags.ledger);
   try {
     const { trained, result } = await trainPrivateClassifier(
@@ -125,7 +150,7 @@ export async function trainPrivateModel(
         trainable,
         data: train,
         plan,
-        options: { learningRate: flags.learningRate ?? 0.2 / clip, ema: emaOf(plan.steps) },
+        options: stepsOf(flags, plan),
         ...(flags.threads !== undefined && { threads: flags.threads }),
       },
       context,
@@ -155,7 +180,8 @@ export async function trainPrivateModel(
     await trained.close();
     return {
       model: flags.out,
-      arch: flags.arch,
+      ...(flags.arch !== undefined && { arch: flags.arch }),
+      ...(flags.model !== undefined && { from: flags.model, trained: trainable.parameters }),
       seed: flags.seed,
       classes: trained.classes,
       trainRows: records,
@@ -171,8 +197,23 @@ export async function trainPrivateModel(
   }
 }
 
+const givenModel = (path: string): dp.Preprocessing => ({
+  what: `the model that was trained further (${path}), which must not have seen these data`,
+  from: "public",
+});
+
 /** The moving average spans the last twentieth of the training. */
 export const emaOf = (steps: number): number => Math.max(0, 1 - 20 / Math.max(20, steps));
+
+function stepsOf(flags: Flags, plan: PrivatePlan): Partial<PrivateTrainOptions> {
+  const { momentum, nesterov, schedule, warmUp, ema = emaOf(plan.steps) } = flags;
+  const given = { momentum, nesterov, schedule, warmUp };
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    learningRate: flags.learningRate ?? 1 / plan.clip,
+    ema,
+  };
+}
 
 function openLedger(path: string): dp.Ledger {
   if (existsSync(path)) return dp.openLedgerFile(path);

@@ -67,15 +67,9 @@ const ofText = ["contextLength", "width", "layers", "heads", "embedding", "tied"
 const ofModels = ["output", "batchNorm"] as const;
 /** What a private training decides itself. */
 const ofPlainSteps = [
-  "model",
   "optimizer",
-  "momentum",
-  "nesterov",
   "weightDecay",
   "decayed",
-  "schedule",
-  "warmUp",
-  "ema",
   "loss",
   "labelSmoothing",
   "shift",

@@ -38,10 +38,12 @@ export async function trainRows(flags: TrainFlags, given: Model | null, signal: 
 }
 
 /** The same with differential privacy. */
-export const trainRowsPrivately = (flags: TrainFlags, signal: AbortSignal): Promise<PrivateResult> =>
-  prepared(flags, null, (parts, progress) =>
-    trainPrivateModel({ ...flags, arch: flags.arch as Arch }, parts, signal, progress),
+export async function trainRowsPrivately(flags: TrainFlags, signal: AbortSignal): Promise<PrivateResult> {
+  const start = await given(flags);
+  return await prepared(flags, start, (parts, progress) =>
+    trainPrivateModel({ ...flags, arch: flags.arch as Arch | undefined }, start, parts, signal, progress),
   );
+}
 
 /** Opens the data, splits them and lends a progress line. */
 async function prepared<T>(flags: TrainFlags, start: Trainable | null, work: Work<T>): Promise<T> {

@@ -96,6 +96,7 @@ function identityOf({ trainable, first, frozen, examples, plan, options }: Of): 
     adaptiveClip: JSON.stringify(adaptiveClip),
     event: JSON.stringify(event),
     ...options,
+    augment: JSON.stringify(options.augment),
     model: digest(first, ...Object.values(frozen).map((t) => t.data)),
     parameters: trainable.parameters.length,
     shape: `${examples.features.dims.join(" ")} / ${examples.targets.dims.join(" ")}`,

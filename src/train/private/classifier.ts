@@ -32,12 +32,12 @@ export function normalizationOf([low, high]: InputBounds): Normalization {
   };
 }
 
-/** A network to train privately: nothing in it depends on the data. Images from 20 pixels get `privateCnn`. */
+/** A network to train privately: nothing in it depends on the data. Images from 16 pixels get `privateCnn`. */
 export function privateArchitecture(arch: Arch, data: Dataset, bounds: InputBounds, context: RunContext): Trainable {
   const inputShape = data.features.dims.slice(1);
   const spec = { inputShape, classes: data.classNames.length, rng: context.rng.child("init") };
   const [, h = 0, w = 0] = inputShape;
-  if (arch === "cnn" && inputShape.length === 3 && bounds[0].length === 1 && h >= 20 && w >= 20) {
+  if (arch === "cnn" && inputShape.length === 3 && bounds[0].length === 1 && h >= 16 && w >= 16) {
     return privateCnn({ ...spec, bounds: [bounds[0][0]!, bounds[1][0]!] });
   }
   return buildArchitecture(arch, { ...spec, normalization: normalizationOf(bounds) });

@@ -14,3 +14,4 @@ export { eventLog, type EventLog } from "./event-log.ts";
 export * from "./architectures.ts";
 export * from "./classifier.ts";
 export { featuresOf, linearHead, scatteringModel, type ScatteringSpec } from "./scattering.ts";
+export { lastLayers } from "./last-layers.ts";

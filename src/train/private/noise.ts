@@ -36,7 +36,7 @@ export function openNoise(plan: PrivatePlan, source: mechanisms.NoiseSource, dim
         "fewer parameters (the last layers), or take fewer steps",
     );
   }
-  return noiseOf(gradientSigma(plan, plan.addedSigma), source, dimension);
+  return noiseOf(gradientSigma(plan, plan.addedSigma), source, dimension, plan);
 }
 
 /**
@@ -61,13 +61,19 @@ function gradientSigma({ adaptiveClip }: PrivatePlan, sigma: number): number {
   return adaptiveClip === null ? sigma : (sigma ** -2 - (2 * adaptiveClip.countNoise) ** -2) ** -0.5;
 }
 
-function noiseOf(sigma: number, source: mechanisms.NoiseSource, dimension: number): PrivateNoise {
+function noiseOf(
+  sigma: number,
+  source: mechanisms.NoiseSource,
+  dimension: number,
+  { order, stepsPerEvent }: PrivatePlan,
+): PrivateNoise {
   return {
     sigma,
     open(norm) {
       const deviation = sigma * norm;
       const grid = 2 ** Math.ceil(Math.log2(deviation / FINEST));
       const draw = mechanisms.discreteGaussianSampler(source, Math.ceil(deviation / grid));
+      const noise = order === "poisson" ? draw : treeNoise(draw, dimension, stepsPerEvent);
       const sum = new Float64Array(dimension);
       return {
         add(values) {
@@ -80,12 +86,42 @@ function noiseOf(sigma: number, source: mechanisms.NoiseSource, dimension: numbe
           const out = new Float32Array(dimension);
           for (let i = 0; i < dimension; i++) {
             const kept = Math.min(LARGEST, Math.max(-LARGEST, sum[i]!));
-            out[i] = ((kept + draw()) * grid) / divisor;
+            out[i] = ((kept + noise(i)) * grid) / divisor;
           }
           sum.fill(0);
           return out;
         },
       };
     },
+  };
+}
+
+/**
+ * Noise of prefix sums by the binary tree (Dwork, Naor, Pitassi and Rothblum 2010), as what each step adds to it: step t
+ * closes the node of its lowest set bit, which takes the place of the smaller nodes before it. Each epoch has a tree of
+ * its own. Coordinates are asked in order, all of them in each step.
+ */
+function treeNoise(draw: () => number, dimension: number, steps: number): (coordinate: number) => number {
+  const levels: Float64Array[] = [];
+  let t = 0;
+  let level = 0;
+  return (i) => {
+    if (i === 0) {
+      if (t === steps) {
+        t = 0;
+        levels.length = 0;
+      }
+      t++;
+      level = Math.clz32(t & -t) ^ 31;
+      while (levels.length <= level) levels.push(new Float64Array(dimension));
+    }
+    let change = draw();
+    const fresh = change;
+    for (let l = 0; l < level; l++) {
+      change -= levels[l]![i]!;
+      levels[l]![i] = 0;
+    }
+    levels[level]![i] = fresh;
+    return change;
   };
 }

@@ -1,6 +1,6 @@
 import { MarauderError } from "../../errors.ts";
 import { losses } from "../losses.ts";
-import type { LossId, OptimizerId, ScheduleId } from "../trainer.ts";
+import type { Augmentation, LossId, OptimizerId, ScheduleId } from "../trainer.ts";
 
 /** How the noisy gradients are used: all of it is post-processing and free, but tuning it on the data is not. */
 export interface PrivateTrainOptions {
@@ -16,6 +16,13 @@ export interface PrivateTrainOptions {
   readonly stepFactor: number;
   /** Decay of the moving average of the weights that the training ends with; 0 ends with the last weights. */
   readonly ema: number;
+  /** Random changes of images; null uses records as they are. */
+  readonly augment: Augmentation | null;
+  /**
+   * Changed views of each record in a step, whose gradients are averaged before the clipping: free in privacy (De, Berrada,
+   * Hayes, Smith and Balle 2022, section 3.2).
+   */
+  readonly multiplicity: number;
   /** Most records that are computed together. */
   readonly rows: number;
 }
@@ -32,6 +39,8 @@ const defaults: PrivateTrainOptions = {
   stepEvery: 1 / 3,
   stepFactor: 0.1,
   ema: 0,
+  augment: null,
+  multiplicity: 1,
   rows: 64,
 };
 const ranges: Readonly<Record<string, readonly [low: number, high: number]>> = {
@@ -43,6 +52,7 @@ const ranges: Readonly<Record<string, readonly [low: number, high: number]>> = {
   stepFactor: [0, 1],
   ema: [0, 0.999999],
   rows: [1, 256],
+  multiplicity: [1, 64],
 };
 const choices: Readonly<Record<string, readonly unknown[]>> = {
   loss: Object.keys(losses),
@@ -65,9 +75,13 @@ export function resolvePrivateOptions(given: Partial<PrivateTrainOptions>): Priv
     const [low, high] = ranges[name] ?? [];
     if (low !== undefined && !(value === null && name === "warmUp")) {
       if (typeof value !== "number" || !(value >= low && value <= high!)) refuse(`a number from ${low} to ${high}`);
-      if (name === "rows" && !Number.isInteger(value)) refuse("a whole number");
+      if ((name === "rows" || name === "multiplicity") && !Number.isInteger(value)) refuse("a whole number");
     } else if (name in choices) {
       if (!choices[name]!.includes(value)) refuse(`one of ${choices[name]!.join(", ")}`);
+    } else if (name === "augment") {
+      const { shift, flip } = options.augment ?? { shift: 0, flip: false };
+      if (!(Number.isInteger(shift) && shift >= 0 && typeof flip === "boolean"))
+        refuse("a whole shift from 0 and flip true or false");
     } else if (low === undefined) {
       const known = Object.keys(defaults).join(", ");
       throw new MarauderError(

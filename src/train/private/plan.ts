@@ -25,8 +25,14 @@ export interface PrivatePlanSpec {
   readonly delta?: number;
   /** L2 norm that one record's gradient is cut to. */
   readonly clip: number;
-  /** Default "add-or-remove". */
+  /** Default "add-or-remove"; "zero-out" for a shuffled order, where the number of records is public. */
   readonly adjacency?: dp.Adjacency;
+  /**
+   * "poisson" (the default): each step draws its records anew, which hides who took part. "shuffled": batches of equal size
+   * go through a shuffled epoch, as loaders do; shuffling proves next to nothing, so the noise is that of tree aggregation
+   * (Kairouz, McMahan, Song, Thakkar, Thakurta and Xu 2021, "DP-FTRL"), which needs no sampling.
+   */
+  readonly order?: "poisson" | "shuffled";
   /** Most records of one step; default the expected number and six of its standard deviations, which costs nothing. */
   readonly cap?: number;
   readonly adaptiveClip?: Partial<AdaptiveClip>;
@@ -39,6 +45,7 @@ export interface PrivatePlanSpec {
  * `calibratePlan` makes one; the trainer refuses anything else.
  */
 export interface PrivatePlan {
+  readonly order: "poisson" | "shuffled";
   readonly records: number;
   /** Probability that a record takes part in a step: a multiple of 2^-32, drawn exactly. */
   readonly rate: number;
@@ -56,7 +63,9 @@ export interface PrivatePlan {
   readonly adaptiveClip: AdaptiveClip | null;
   readonly delta: number;
   readonly adjacency: dp.Adjacency;
-  /** What the sampler emits in each step. */
+  /** Steps that one event covers: 1, or those of a shuffled epoch. */
+  readonly stepsPerEvent: number;
+  /** What the sampler emits: in each step, or at the beginning of a shuffled epoch. */
   readonly event: dp.DpEvent;
   readonly targetEpsilon: number;
   /** What the account of all steps says: at most the target. */
@@ -80,7 +89,9 @@ export const GRID_DELTA = 2 ** -10;
  * cannot be reached.
  */
 export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
-  const { records, batch, targetEpsilon, clip, adjacency = "add-or-remove" } = spec;
+  const { records, batch, targetEpsilon, clip, order = "poisson" } = spec;
+  const adjacency = spec.adjacency ?? (order === "poisson" ? "add-or-remove" : "zero-out");
+  if (order !== "poisson" && order !== "shuffled") refuse("order", "poisson or shuffled", order);
   whole("records", records, 2);
   range("clip", clip, 1e-30, 1e30);
   if (!(batch > 0 && batch <= records)) {
@@ -98,30 +109,31 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
       `delta ${delta} is not below 1/${records}: publishing one record at random would satisfy it; give at most ${(0.1 / records).toPrecision(2)}`,
     );
   }
-  const cap = spec.cap ?? Math.min(records, Math.ceil(batch + 6 * Math.sqrt(batch) + 1));
-  whole("cap", cap, 1);
-  const rate = Math.max(1, Math.floor((batch / records) * RATE_STEPS)) / RATE_STEPS;
   if ((spec.steps === undefined) === (spec.epochs === undefined)) {
     throw new MarauderError("OPTION_RANGE", "a private training needs either steps or epochs");
   }
-  const steps = spec.steps ?? Math.max(1, Math.round(spec.epochs! / rate));
+  const sizes = order === "poisson" ? poissonSizes(spec) : shuffledSizes(spec);
+  const { rate, cap, steps, stepsPerEvent } = sizes;
+  whole("cap", cap, 1);
   whole("steps", steps, 1);
   const adaptiveClip = adaptiveOf(spec.adaptiveClip, rate * records);
-  const step = (sigma: number): dp.DpEvent => dp.truncatedPoissonSampled(rate, cap, records, dp.gaussian(sigma));
+  if (adaptiveClip !== null && order === "shuffled") refuse("adaptiveClip", "left out with a shuffled order", "it");
+  const eventWith = (sigma: number): dp.DpEvent => eventOf({ ...sizes, order, records, sigma });
+  const events = steps / stepsPerEvent;
   range("targetEpsilon", targetEpsilon, 1e-6, 1e6);
-  const culprit = dp.unsupportedByPld(step(1), adjacency);
+  const culprit = dp.unsupportedByPld(eventWith(1), adjacency);
   if (culprit !== null) throw new MarauderError("USAGE", `no account for this training: ${culprit.reason}`);
   const epsilonAt = (sigma: number, d: number): number =>
-    dp.pldOf(dp.repeated(step(sigma), steps), adjacency).epsilon(d);
+    dp.pldOf(dp.repeated(eventWith(sigma), events), adjacency).epsilon(d);
   const found = lowestSigma((sigma) => epsilonAt(sigma, delta), rdpSigma(), steps, targetEpsilon);
   if (adaptiveClip !== null && adaptiveClip.countNoise <= found.value / 2) {
     refuse("countNoise", `above ${found.value / 2}, so that noise is left for the gradient`, adaptiveClip.countNoise);
   }
   /** The Rényi account is quick, and never below the other one. */
   function rdpSigma(): number | null {
-    if (dp.unsupportedByRdp(step(1), adjacency) !== null) return null;
+    if (dp.unsupportedByRdp(eventWith(1), adjacency) !== null) return null;
     const at = (sigma: number): number =>
-      dp.epsilonFromRdp(dp.rdpOf(dp.repeated(step(sigma), steps), adjacency), delta).epsilon;
+      dp.epsilonFromRdp(dp.rdpOf(dp.repeated(eventWith(sigma), events), adjacency), delta).epsilon;
     try {
       return dp.calibrate({ epsilonAt: at, target: targetEpsilon, low: SIGMAS[0], high: SIGMAS[1], tolerance: 1e-3 })
         .value;
@@ -134,11 +146,13 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
       ? dp.mechanisms.secureSource
       : (run: number) => dp.mechanisms.seededSource(seeded(spec.seed!).child("private").child(run));
   const plan: PrivatePlan = Object.freeze({
+    order,
     records,
     rate,
-    expectedBatch: rate * records,
+    expectedBatch: order === "poisson" ? rate * records : cap,
     cap,
     steps,
+    stepsPerEvent,
     sigma: found.value,
     addedSigma: found.value * (1 + EXTRA),
     gridEpsilon: found.epsilon - epsilonAt(found.value * (1 + EXTRA), delta * (1 - GRID_DELTA)),
@@ -146,7 +160,7 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
     adaptiveClip,
     delta,
     adjacency,
-    event: spec.seed === undefined ? step(found.value) : dp.unsupported(dp.mechanisms.NOT_PRIVATE),
+    event: spec.seed === undefined ? eventWith(found.value) : dp.unsupported(dp.mechanisms.NOT_PRIVATE),
     targetEpsilon,
     epsilon: spec.seed === undefined ? found.epsilon : Infinity,
     noise: source(0).label,
@@ -154,6 +168,36 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
   // The seed stays out of the plan: plans are printed and written, and who knows the seed subtracts the noise.
   made.set(plan, source);
   return plan;
+}
+
+type Sizes = Pick<PrivatePlan, "rate" | "cap" | "steps" | "stepsPerEvent">;
+
+function poissonSizes({ records, batch, cap, steps, epochs }: PrivatePlanSpec): Sizes {
+  const rate = Math.max(1, Math.floor((batch / records) * RATE_STEPS)) / RATE_STEPS;
+  return {
+    rate,
+    cap: cap ?? Math.min(records, Math.ceil(batch + 6 * Math.sqrt(batch) + 1)),
+    steps: steps ?? Math.max(1, Math.round(epochs! / rate)),
+    stepsPerEvent: 1,
+  };
+}
+
+/** Whole epochs of whole batches: what is left over of an epoch is left out. */
+function shuffledSizes({ records, batch, cap, steps, epochs }: PrivatePlanSpec): Sizes {
+  whole("batch of a shuffled order", batch, 1);
+  if (cap !== undefined) refuse("cap", "left out with a shuffled order", cap);
+  const perEpoch = Math.floor(records / batch);
+  const passes = epochs ?? Math.max(1, Math.round(steps! / perEpoch));
+  whole("epochs of a shuffled order", passes, 1);
+  return { rate: batch / records, cap: batch, steps: passes * perEpoch, stepsPerEvent: perEpoch };
+}
+
+/** What a plan of these sizes emits. */
+function eventOf(plan: Pick<PrivatePlan, keyof Sizes | "order" | "records" | "sigma">): dp.DpEvent {
+  const { order, rate, cap, records, sigma, stepsPerEvent } = plan;
+  return order === "poisson"
+    ? dp.truncatedPoissonSampled(rate, cap, records, dp.gaussian(sigma))
+    : dp.treeAggregation(sigma, stepsPerEvent);
 }
 
 /** `guess` is a value that is known to be enough, or null: the search for the least one begins below it. */
@@ -203,8 +247,8 @@ export function sourceOf(plan: PrivatePlan, spent = 0): dp.mechanisms.NoiseSourc
 
 function whyNot(plan: PrivatePlan): string {
   try {
-    const { rate, cap, records, sigma, steps, adjacency, delta, epsilon } = plan;
-    const event = dp.repeated(dp.truncatedPoissonSampled(rate, cap, records, dp.gaussian(sigma)), steps);
+    const { rate, sigma, steps, stepsPerEvent, adjacency, delta, epsilon } = plan;
+    const event = dp.repeated(eventOf(plan), steps / stepsPerEvent);
     const true_ = dp.pldOf(event, adjacency).epsilon(delta);
     if (true_ > epsilon * (1 + 1e-9)) {
       return `its ${steps} steps at rate ${rate} with sigma ${sigma} cost epsilon ${true_.toPrecision(6)}, it claims ${epsilon}`;

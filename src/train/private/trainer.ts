@@ -17,8 +17,8 @@ import { eventLog } from "./event-log.ts";
 import { openNoise } from "./noise.ts";
 import { resolvePrivateOptions, updateOptionsOf, type PrivateTrainOptions } from "./options.ts";
 import { sourceOf, type PrivatePlan } from "./plan.ts";
-import { gather } from "./rows.ts";
-import { poissonSampler, type DrawnBatch } from "./sampler.ts";
+import { views } from "./rows.ts";
+import { samplerOf, type DrawnBatch } from "./sampler.ts";
 import { openUpdate } from "./update.ts";
 
 /** Records to learn from: entry i of the first axis of both is one record. */
@@ -69,7 +69,7 @@ export type PrivateTrainer = (
 export interface Parts {
   readonly source: typeof sourceOf;
   readonly clipped: typeof openClipped;
-  readonly sampler: typeof poissonSampler;
+  readonly sampler: typeof samplerOf;
   readonly noise: typeof openNoise;
   /** What the noisy sum is divided by. */
   readonly divisor: (plan: PrivatePlan, drawn: DrawnBatch) => number;
@@ -78,7 +78,7 @@ export interface Parts {
 const parts: Parts = {
   source: sourceOf,
   clipped: openClipped,
-  sampler: poissonSampler,
+  sampler: samplerOf,
   noise: openNoise,
   divisor: (plan) => plan.expectedBatch,
 };
@@ -112,6 +112,7 @@ export function privateTrainerOf(
     const { secure } = sourceOf(plan);
     const options = resolvePrivateOptions(wanted);
     checkExamples(examples, plan);
+    checkAugmentation(examples, options);
     if (!secure && hooks.ledger !== undefined) {
       throw new MarauderError(
         "USAGE",
@@ -120,7 +121,11 @@ export function privateTrainerOf(
       );
     }
     const session = threads === undefined ? {} : { threads };
-    const clipped = await use.clipped(engine, trainable, { loss: options.loss, ...session });
+    const clipped = await use.clipped(engine, trainable, {
+      loss: options.loss,
+      copies: options.multiplicity,
+      ...session,
+    });
     try {
       const rule = updateRule(updateOptionsOf(options), clipped.layout);
       const update = await openUpdate(engine, rule, clipped.layout);
@@ -143,21 +148,26 @@ export function privateTrainerOf(
           let { updates } = start;
           const bound = adaptiveBound(plan, noise, source, start.vectors[1 + rule.states]);
           const log = eventLog();
-          log.add(plan.event, start.spent);
+          // A tree of noise cannot be taken up again: what is left of its epoch is left out.
+          let done = Math.ceil(start.spent / plan.stepsPerEvent) * plan.stepsPerEvent;
+          log.add(plan.event, done / plan.stepsPerEvent);
           const reservation = reserve(plan, hooks, start.spent > 0);
+          const changes = context.rng.child("augment");
           const sampler = use.sampler(plan, source, options.rows);
           const margin = 1 - roundingMargin(options.rows);
           const note = `${Math.round(plan.expectedBatch)} records expected in a step`;
-          while (log.count < plan.steps) {
+          while (done < plan.steps) {
             throwIfCancelled(context.signal);
-            const at = log.count;
+            const at = done;
             await kept.before(at, updates, () => [state.parameters, ...state.states, ...bound.state()]);
             const drawn = sampler.draw();
-            log.add(drawn.event);
+            if (drawn.event !== null) log.add(drawn.event);
+            done++;
             const sum = bound.sum();
             for (const rows of drawn.groups) {
               if (rows.length === 0) continue;
-              const [x, t] = [gather(examples.features, rows), gather(examples.targets, rows)];
+              const x = views(examples.features, rows, options.multiplicity, options.augment, changes.child(at));
+              const t = views(examples.targets, rows, options.multiplicity, null, changes);
               const made = await clipped.run(state.parameters, frozen, x, t, bound.norm * margin);
               sum.add(made.sum);
               bound.see(made.norms);
@@ -167,10 +177,10 @@ export function privateTrainerOf(
             const rates = rule.ratesAt(updates + 1, learningRateAt(options, at, plan.steps));
             state = await update.step(state, rates, gradient);
             updates++;
-            hooks.step?.(log.count, state.parameters);
-            context.step(log.count, plan.steps, note);
+            hooks.step?.(done, state.parameters);
+            context.step(done, plan.steps, note);
             await kept.after(
-              log.count,
+              done,
               updates,
               () => [state.parameters, ...state.states, ...bound.state()],
               context.signal,
@@ -218,7 +228,7 @@ function epsilonOf(event: DpEvent, plan: PrivatePlan): number {
 /** The event of all steps of a plan. */
 export function wholeEvent(plan: PrivatePlan): DpEvent {
   const log = eventLog();
-  log.add(plan.event, plan.steps);
+  log.add(plan.event, plan.steps / plan.stepsPerEvent);
   return log.total();
 }
 
@@ -234,4 +244,12 @@ function checkExamples({ features, targets }: PrivateExamples, plan: PrivatePlan
       );
     }
   }
+}
+
+function checkAugmentation({ features }: PrivateExamples, { augment }: PrivateTrainOptions): void {
+  if (augment === null || (features.dtype === "float32" && features.dims.length === 4)) return;
+  throw new MarauderError(
+    "OPTION_RANGE",
+    `augmentation is for images [N, C, H, W], the features have shape [${features.dims.join(", ")}]; leave it out`,
+  );
 }
