@@ -19,7 +19,9 @@ def load(name):
     return x, torch.tensor(idx(f"{name}-labels-idx1-ubyte.gz").astype(np.int64))
 x, y = load("train")
 model = nn.Sequential(
-    nn.Conv2d(1, 16, 5, 2), nn.Tanh(), nn.Conv2d(16, 32, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(32 * 5 * 5, 10)
+    nn.Conv2d(1, 16, 8, 2, 3), nn.Tanh(), nn.AvgPool2d(2, 1),
+    nn.Conv2d(16, 32, 4, 2), nn.Tanh(), nn.AvgPool2d(2, 1),
+    nn.Flatten(), nn.Linear(512, 32), nn.Tanh(), nn.Linear(32, 10),
 )
 optimizer = torch.optim.SGD(model.parameters(), lr=s["learningRate"], momentum=0.9)
 loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=s["batch"])

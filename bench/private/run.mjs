@@ -11,7 +11,15 @@ import { bars, seeds, settings } from "./settings.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../results/private-mnist");
-const kept = existsSync(`${out}.json`) ? JSON.parse(readFileSync(`${out}.json`, "utf8")) : { runs: {}, opacus: {} };
+const read = () =>
+  existsSync(`${out}.json`) ? JSON.parse(readFileSync(`${out}.json`, "utf8")) : { runs: {}, opacus: {} };
+let kept = read();
+/** Another run may have written in the meantime. */
+const add = (kind, key, value) => {
+  kept = read();
+  kept[kind][key] = value;
+  save();
+};
 const save = () => {
   writeFileSync(`${out}.json`, JSON.stringify(kept, null, 1) + "\n");
   writeFileSync(`${out}.md`, page());
@@ -26,22 +34,19 @@ else if (args[0] === "--opacus") {
     if (s.model !== "cnn" || sigma === undefined || kept.opacus[name] !== undefined) continue;
     const peer = { ...s, sigma, steps: 12, threads: 2 };
     const ours = run(process.execPath, [join(here, "mnist.mjs"), args[2], "", JSON.stringify({ ...s, steps: 12 })]);
-    kept.opacus[name] = { ...run(args[1], [join(here, "peer_opacus.py"), args[2], JSON.stringify(peer)]), ours };
-    save();
+    add("opacus", name, { ...run(args[1], [join(here, "peer_opacus.py"), args[2], JSON.stringify(peer)]), ours });
   }
 } else {
-  for (const [name, s] of Object.entries(settings)) {
-    for (const seed of seeds) {
+  for (const seed of seeds) {
+    for (const [name, s] of Object.entries(settings)) {
       const key = `${name}, seed ${seed}`;
       if (kept.runs[key] !== undefined || !name.includes(args[2] ?? "")) continue;
       console.error(key);
-      kept.runs[key] = run(process.execPath, [
-        join(here, "mnist.mjs"),
-        args[0],
-        args[1],
-        JSON.stringify({ ...s, seed }),
-      ]);
-      save();
+      add(
+        "runs",
+        key,
+        run(process.execPath, [join(here, "mnist.mjs"), args[0], args[1], JSON.stringify({ ...s, seed })]),
+      );
     }
   }
 }

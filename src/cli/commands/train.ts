@@ -20,7 +20,7 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     const print = <R>(result: R, text: (result: R) => string): void =>
       void process.stdout.write(flags.json === true ? JSON.stringify(result, null, 2) + "\n" : text(result));
     if (text) print(await trainText(flags, start, signal), textText);
-    else if (flags.dp === true) print(await trainRowsPrivately(flags, signal), privateText);
+    else if (flags.dp === true) print(await trainRowsPrivately(flags, start, signal), privateText);
     else print(await trainRows(flags, start, signal), rowsText);
   });
 }

@@ -38,8 +38,12 @@ export async function trainRows(flags: TrainFlags, given: Model | null, signal: 
 }
 
 /** The same with differential privacy. */
-export async function trainRowsPrivately(flags: TrainFlags, signal: AbortSignal): Promise<PrivateResult> {
-  const start = await given(flags);
+export async function trainRowsPrivately(
+  flags: TrainFlags,
+  given: Model | null,
+  signal: AbortSignal,
+): Promise<PrivateResult> {
+  const start = given === null ? null : trainableOf(given, startOptions(flags));
   return await prepared(flags, start, (parts, progress) =>
     trainPrivateModel({ ...flags, arch: flags.arch as Arch | undefined }, start, parts, signal, progress),
   );

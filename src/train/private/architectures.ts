@@ -23,11 +23,18 @@ export interface PrivateArchitectureSpec {
 
 /** Inputs span this much, so that the first layer's gradient is of the size of the others'. */
 const SPAN = 3;
+const HIDDEN = 32;
+/** Size and padding of the two kernels. */
+const KERNELS = [
+  [8, 3],
+  [4, 0],
+] as const;
 
 /**
- * A small network for DP-SGD: convolutions 5x5 and 3x3 of stride 2 with tanh, whose bounded activations keep gradients
- * small (Papernot, Thakurta, Song, Chien and Erlingsson 2021, "Tempered sigmoid activations"), then one linear layer.
- * Few parameters take little noise, and no pooling makes it cheap.
+ * The network of the DP-SGD tutorials with bounded activations, which keep gradients small (Papernot, Thakurta, Song, Chien
+ * and Erlingsson 2021, "Tempered sigmoid activations"; Tramer and Boneh 2021, table 10): convolutions 8x8 and 4x4 of
+ * stride 2, each with tanh and pooling, a dense layer of 32 with tanh. It pools by the mean: largest values of windows that
+ * overlap cost more than both convolutions.
  */
 export function privateCnn(spec: PrivateArchitectureSpec): Trainable {
   const { inputShape, classes, rng, bounds, channels = [16, 32], groups = 0 } = spec;
@@ -52,22 +59,28 @@ export function privateCnn(spec: PrivateArchitectureSpec): Trainable {
   x = known(b.sub(x, b.constant(float32([1], [bounds[0]]), "low")), inputShape);
   x = known(b.mul(x, b.constant(float32([1], [SPAN / (bounds[1] - bounds[0])]), "scale")), inputShape);
   let [from, h, w] = [c, h0, w0];
-  for (const [i, k] of [5, 3].entries()) {
+  for (const [i, [k, pad]] of KERNELS.entries()) {
     const to = channels[i]!;
-    [h, w] = [Math.floor((h - k) / 2) + 1, Math.floor((w - k) / 2) + 1];
+    [h, w] = [Math.floor((h + 2 * pad - k) / 2) + 1, Math.floor((w + 2 * pad - k) / 2) + 1];
     const name = `conv${i + 1}`;
     const kernel = weights.add(`${name}.weight`, [to, from, k, k], glorot(from * k * k, to * k * k));
-    const conv = { kernel_shape: ints([k, k]), strides: ints([2, 2]) };
+    const conv = { kernel_shape: ints([k, k]), strides: ints([2, 2]), pads: ints([pad, pad, pad, pad]) };
     x = known(b.op("Conv", [x, kernel, weights.bias(`${name}.bias`, to)], conv, name), [to, h, w]);
     if (groups > 0) x = known(grouped(b, weights, `norm${i + 1}`, x, groups, [to, h, w]), [to, h, w]);
     x = known(b.op("Tanh", [x], {}, `active${i + 1}`), [to, h, w]);
+    [h, w] = [h - 1, w - 1];
+    const pool = { kernel_shape: ints([2, 2]), strides: ints([1, 1]) };
+    x = known(b.op("AveragePool", [x], pool, `pool${i + 1}`), [to, h, w]);
     from = to;
   }
   const width = from * h * w;
-  const flat = known(b.op("Flatten", [x], { axis: int(1) }, "features"), [width]);
-  const out = weights.add("output.weight", [width, classes], glorot(width, classes));
-  const logits = b.op("Gemm", [flat, out, weights.bias("output.bias", classes)], {}, "logits");
-  b.output(logits, "float32", ["N", classes]);
+  const flat = known(b.op("Flatten", [x], { axis: int(1) }, "flat"), [width]);
+  const dense = (input: string, name: string, n: number, to: number, out: string): string => {
+    const weight = weights.add(`${name}.weight`, [n, to], glorot(n, to));
+    return known(b.op("Gemm", [input, weight, weights.bias(`${name}.bias`, to)], {}, out), [to]);
+  };
+  const features = known(b.op("Tanh", [dense(flat, "dense", width, HIDDEN, "hidden")], {}, "features"), [HIDDEN]);
+  b.output(dense(features, "output", HIDDEN, classes, "logits"), "float32", ["N", classes]);
   const graph = b.build();
   const constants = new Map<string, Tensor>([...graph.constants, ...weights.constants]);
   return {
@@ -81,7 +94,7 @@ export function privateCnn(spec: PrivateArchitectureSpec): Trainable {
     },
     parameters: [...weights.constants.keys()],
     frozen: [],
-    features: flat,
+    features,
   };
 }
 

@@ -89,12 +89,12 @@ export async function openKept(checkpoint: Checkpointing | undefined, of: Of): P
 
 /** All that the training is; never the seed. */
 function identityOf({ trainable, first, frozen, examples, plan, options }: Of): Identity {
-  const { adaptiveClip, event, ...numbers } = plan;
+  const { adaptiveClip, event, also, ...numbers } = plan;
   return {
     ...numbers,
     epsilon: Number.isFinite(plan.epsilon) ? plan.epsilon : null,
     adaptiveClip: JSON.stringify(adaptiveClip),
-    event: JSON.stringify(event),
+    event: JSON.stringify([...also, event]),
     ...options,
     augment: JSON.stringify(options.augment),
     model: digest(first, ...Object.values(frozen).map((t) => t.data)),

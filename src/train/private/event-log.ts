@@ -8,7 +8,8 @@ export interface EventLog {
   readonly count: number;
 }
 
-export function eventLog(): EventLog {
+/** A log that begins with events that happened before. */
+export function eventLog(before: readonly DpEvent[] = []): EventLog {
   const runs: { event: DpEvent; count: number }[] = [];
   let count = 0;
   return {
@@ -19,7 +20,7 @@ export function eventLog(): EventLog {
         last.count += times;
       } else if (times > 0) runs.push({ event, count: times });
     },
-    total: () => composed(runs.map((run) => repeated(run.event, run.count))),
+    total: () => composed([...before, ...runs.map((run) => repeated(run.event, run.count))]),
     get count() {
       return count;
     },

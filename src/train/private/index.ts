@@ -15,3 +15,4 @@ export * from "./architectures.ts";
 export * from "./classifier.ts";
 export { featuresOf, linearHead, scatteringModel, type ScatteringSpec } from "./scattering.ts";
 export { lastLayers } from "./last-layers.ts";
+export { centred, privateMean, type PrivateMean } from "./private-mean.ts";

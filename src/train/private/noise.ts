@@ -49,7 +49,7 @@ export function openNoise(plan: PrivatePlan, source: mechanisms.NoiseSource, dim
  */
 export function gridCost({ steps, delta, targetEpsilon }: PrivatePlan, dimension: number): number {
   const s = FINEST / 2;
-  const m = steps * (dimension + 1);
+  const m = (steps + 1) * (dimension + 1); // one more for a mean that was released before
   const logBeta = Math.log((delta * GRID_DELTA) / 8) - targetEpsilon - 1;
   const k = Math.sqrt(2 * (Math.log(4 * m) - logBeta));
   const eta = ((k + 1) / (2 * s)) * Math.sqrt(2 * m * (Math.log(4) - logBeta)) + m / (24 * s ** 2);

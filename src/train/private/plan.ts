@@ -36,6 +36,8 @@ export interface PrivatePlanSpec {
   /** Most records of one step; default the expected number and six of its standard deviations, which costs nothing. */
   readonly cap?: number;
   readonly adaptiveClip?: Partial<AdaptiveClip>;
+  /** What is spent on these data beside the steps and counted in the same target: the event of a `privateMean`, say. */
+  readonly also?: readonly dp.DpEvent[];
   /** Repeatable batches and noise, for tests and teaching: such a plan is NOT PRIVATE, and its events cost what nobody knows. */
   readonly seed?: number | string;
 }
@@ -67,8 +69,10 @@ export interface PrivatePlan {
   readonly stepsPerEvent: number;
   /** What the sampler emits: in each step, or at the beginning of a shuffled epoch. */
   readonly event: dp.DpEvent;
+  /** What else is counted in the target. */
+  readonly also: readonly dp.DpEvent[];
   readonly targetEpsilon: number;
-  /** What the account of all steps says: at most the target. */
+  /** What the account of all events says: at most the target. */
   readonly epsilon: number;
   /** "system", or "NOT PRIVATE: seeded noise". */
   readonly noise: string;
@@ -118,22 +122,21 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
   whole("steps", steps, 1);
   const adaptiveClip = adaptiveOf(spec.adaptiveClip, rate * records);
   if (adaptiveClip !== null && order === "shuffled") refuse("adaptiveClip", "left out with a shuffled order", "it");
+  const also = Object.freeze((spec.also ?? []).map((event, i) => dp.parseEvent(event, `also[${i}]`)));
   const eventWith = (sigma: number): dp.DpEvent => eventOf({ ...sizes, order, records, sigma });
-  const events = steps / stepsPerEvent;
+  const all = (sigma: number): dp.DpEvent => wholeOf(also, eventWith(sigma), steps / stepsPerEvent);
   range("targetEpsilon", targetEpsilon, 1e-6, 1e6);
-  const culprit = dp.unsupportedByPld(eventWith(1), adjacency);
+  const culprit = dp.unsupportedByPld(all(1), adjacency);
   if (culprit !== null) throw new MarauderError("USAGE", `no account for this training: ${culprit.reason}`);
-  const epsilonAt = (sigma: number, d: number): number =>
-    dp.pldOf(dp.repeated(eventWith(sigma), events), adjacency).epsilon(d);
+  const epsilonAt = (sigma: number, d: number): number => dp.pldOf(all(sigma), adjacency).epsilon(d);
   const found = lowestSigma((sigma) => epsilonAt(sigma, delta), rdpSigma(), steps, targetEpsilon);
   if (adaptiveClip !== null && adaptiveClip.countNoise <= found.value / 2) {
     refuse("countNoise", `above ${found.value / 2}, so that noise is left for the gradient`, adaptiveClip.countNoise);
   }
   /** The Rényi account is quick, and never below the other one. */
   function rdpSigma(): number | null {
-    if (dp.unsupportedByRdp(eventWith(1), adjacency) !== null) return null;
-    const at = (sigma: number): number =>
-      dp.epsilonFromRdp(dp.rdpOf(dp.repeated(eventWith(sigma), events), adjacency), delta).epsilon;
+    if (dp.unsupportedByRdp(all(1), adjacency) !== null) return null;
+    const at = (sigma: number): number => dp.epsilonFromRdp(dp.rdpOf(all(sigma), adjacency), delta).epsilon;
     try {
       return dp.calibrate({ epsilonAt: at, target: targetEpsilon, low: SIGMAS[0], high: SIGMAS[1], tolerance: 1e-3 })
         .value;
@@ -161,6 +164,7 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
     delta,
     adjacency,
     event: spec.seed === undefined ? eventWith(found.value) : dp.unsupported(dp.mechanisms.NOT_PRIVATE),
+    also,
     targetEpsilon,
     epsilon: spec.seed === undefined ? found.epsilon : Infinity,
     noise: source(0).label,
@@ -169,6 +173,10 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
   made.set(plan, source);
   return plan;
 }
+
+/** All events of a plan as one. */
+export const wholeOf = (also: readonly dp.DpEvent[], event: dp.DpEvent, count: number): dp.DpEvent =>
+  dp.composed([...also, dp.repeated(event, count)]);
 
 type Sizes = Pick<PrivatePlan, "rate" | "cap" | "steps" | "stepsPerEvent">;
 
@@ -247,8 +255,8 @@ export function sourceOf(plan: PrivatePlan, spent = 0): dp.mechanisms.NoiseSourc
 
 function whyNot(plan: PrivatePlan): string {
   try {
-    const { rate, sigma, steps, stepsPerEvent, adjacency, delta, epsilon } = plan;
-    const event = dp.repeated(eventOf(plan), steps / stepsPerEvent);
+    const { rate, sigma, steps, stepsPerEvent, adjacency, delta, epsilon, also } = plan;
+    const event = wholeOf(also, eventOf(plan), steps / stepsPerEvent);
     const true_ = dp.pldOf(event, adjacency).epsilon(delta);
     if (true_ > epsilon * (1 + 1e-9)) {
       return `its ${steps} steps at rate ${rate} with sigma ${sigma} cost epsilon ${true_.toPrecision(6)}, it claims ${epsilon}`;

@@ -14,6 +14,7 @@ import type { Trainable } from "../architectures.ts";
 import { openNoise } from "./noise.ts";
 import { calibratePlan, sourceOf, type PrivatePlan } from "./plan.ts";
 import { poissonSampler } from "./sampler.ts";
+import { privateMean } from "./private-mean.ts";
 import { makePrivateTrainer, wholeEvent } from "./trainer.ts";
 
 const spec = { records: 60, batch: 20, steps: 6, targetEpsilon: 3, delta: 1e-4, clip: 0.5 } as const;
@@ -62,6 +63,29 @@ describe("a plan", () => {
     });
     const copied = { ...plan };
     await expect(train(linearTiny(60), diracs(60, 60), copied, {}, quiet())).rejects.toThrow(/copied/);
+  });
+});
+
+describe("a private mean", () => {
+  it("is near the mean, costs what a plan then counts, and is refused by a plan when its noise was seeded", () => {
+    const rows = float32(
+      [500, 3],
+      Array.from({ length: 1500 }, (_, i) => [1, -2, (i % 7) - 3][i % 3]!),
+    );
+    const { mean, event } = privateMean(rows, { norm: 4, sigma: 2 });
+    const exact = [0, 1, 2].map((j) => {
+      let sum = 0;
+      for (let i = 0; i < 500; i++) sum += rows.data[3 * i + j]!;
+      return sum / 500;
+    });
+    mean.forEach((v, j) => expect(Math.abs(v - exact[j]!)).toBeLessThan((5 * 8) / 500));
+    const both = calibratePlan({ ...spec, also: [event] });
+    expect(both.sigma).toBeGreaterThan(plan.sigma);
+    expect(both.epsilon).toBeLessThanOrEqual(3);
+    expect(wholeEvent(both)).toMatchObject({ events: [{ kind: "gaussian", sigma: 2 }, { count: 6 }] });
+    const seededMean = privateMean(rows, { norm: 4, sigma: 2, source: sourceOf(openPlan) });
+    expect(() => calibratePlan({ ...spec, also: [seededMean.event] })).toThrow(/NOT PRIVATE/);
+    expect(() => privateMean(rows, { norm: 0, sigma: 2 })).toThrow(/norm and sigma above 0/);
   });
 });
 

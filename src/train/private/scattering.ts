@@ -121,8 +121,11 @@ export function scatteringModel(spec: ScatteringSpec, options: { normalize?: boo
   return modelOf(b, "scattering");
 }
 
-/** A linear classifier of features [N, width]; weights begin at 0. `front` makes the file take what the front takes. */
-export function linearHead(width: number, classes: number, front?: Model): Trainable {
+/**
+ * A linear classifier of features [N, width]; weights begin at 0. `front` makes the file take what the front takes, and a
+ * `mean` that was taken from its features goes into the file.
+ */
+export function linearHead(width: number, classes: number, front?: Model, mean?: Float32Array): Trainable {
   const build = (b: GraphBuilder, x: string): Trainable => {
     const weight = tensor("float32", [width, classes], new Float32Array(width * classes));
     const parameters = new Map<string, Tensor>([
@@ -138,7 +141,9 @@ export function linearHead(width: number, classes: number, front?: Model): Train
   if (front === undefined) return trainable;
   const b = new GraphBuilder(front.graph);
   b.clearOutputs();
-  return { ...trainable, exported: build(b, front.graph.outputs[0]!.name).model };
+  const given = front.graph.outputs[0]!.name;
+  const x = mean === undefined ? given : b.sub(given, b.constant(float32([width], mean), "head.mean"));
+  return { ...trainable, exported: build(b, x).model };
 }
 
 /** What a front gives for images, ROWS at a time: computed once, since nothing in it changes. */

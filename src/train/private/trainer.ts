@@ -16,7 +16,7 @@ import { adaptiveBound } from "./adaptive.ts";
 import { eventLog } from "./event-log.ts";
 import { openNoise } from "./noise.ts";
 import { resolvePrivateOptions, updateOptionsOf, type PrivateTrainOptions } from "./options.ts";
-import { sourceOf, type PrivatePlan } from "./plan.ts";
+import { sourceOf, wholeOf, type PrivatePlan } from "./plan.ts";
 import { views } from "./rows.ts";
 import { samplerOf, type DrawnBatch } from "./sampler.ts";
 import { openUpdate } from "./update.ts";
@@ -147,7 +147,7 @@ export function privateTrainerOf(
           let state: TrainingState = { parameters: start.vectors[0]!, states: start.vectors.slice(1, 1 + rule.states) };
           let { updates } = start;
           const bound = adaptiveBound(plan, noise, source, start.vectors[1 + rule.states]);
-          const log = eventLog();
+          const log = eventLog(plan.also);
           // A tree of noise cannot be taken up again: what is left of its epoch is left out.
           let done = Math.ceil(start.spent / plan.stepsPerEvent) * plan.stepsPerEvent;
           log.add(plan.event, done / plan.stepsPerEvent);
@@ -225,12 +225,9 @@ function epsilonOf(event: DpEvent, plan: PrivatePlan): number {
   return unsupportedByPld(event, plan.adjacency) === null ? pldOf(event, plan.adjacency).epsilon(plan.delta) : Infinity;
 }
 
-/** The event of all steps of a plan. */
-export function wholeEvent(plan: PrivatePlan): DpEvent {
-  const log = eventLog();
-  log.add(plan.event, plan.steps / plan.stepsPerEvent);
-  return log.total();
-}
+/** The event of all steps of a plan, with what else it counts. */
+export const wholeEvent = ({ also, event, steps, stepsPerEvent }: PrivatePlan): DpEvent =>
+  wholeOf(also, event, steps / stepsPerEvent);
 
 function checkExamples({ features, targets }: PrivateExamples, plan: PrivatePlan): void {
   for (const [name, { dims, data }] of [
