@@ -50,7 +50,7 @@ export const reflected = (n: number, before: number, after: number): Complex =>
 
 const ORIENTATIONS = 8;
 /** Kymatio writes pi so in the amplitude of its filters. */
-const PI = 3.1415;
+const PI = 31415 / 10_000;
 
 /** An oriented Gaussian times a wave, on the torus of n x n. */
 function gabor(n: number, sigma: number, theta: number, xi: number, slant: number): Complex {
