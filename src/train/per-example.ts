@@ -2,6 +2,7 @@ import { excerpt, MarauderError } from "../errors.ts";
 import { grad } from "../grad/index.ts";
 import {
   GraphBuilder,
+  getInts,
   inferTypes,
   int,
   ints,
@@ -22,8 +23,19 @@ interface View {
   readonly slot: string;
   readonly dims: readonly number[];
   /** Axes permutations and shapes on the way from the parameter to the view. */
-  readonly path: readonly ({ readonly perm: readonly number[] } | { readonly from: readonly number[] })[];
+  readonly path: readonly Step[];
 }
+
+/** Weights that were brought to mean 0 and deviation 1 along axes (weight standardization: Qiao et al. 2019). */
+interface Standardized {
+  readonly raw: string;
+  readonly unit: string;
+  readonly axes: readonly number[];
+}
+type Step =
+  | { readonly perm: readonly number[] }
+  | { readonly from: readonly number[] }
+  | { readonly standardized: Standardized };
 
 /** Where parameters stand in a graph of which every use can be bounded, and what has to be differentiated for it. */
 interface Opened {
@@ -83,7 +95,9 @@ export function perExample(
     const flatEach = ({ use, view }: { use: Use; view: View }): string =>
       b.reshape(back(b, use.each(), view, true), [0, size]);
     const [only] = own;
-    if (copies === 1 && own.length === 1 && only!.use.ghost !== null) {
+    // The norm of a gradient of standardized weights is not that of the weights.
+    const plain = only?.view.path.every((step) => !("standardized" in step)) === true;
+    if (copies === 1 && own.length === 1 && plain && only!.use.ghost !== null) {
       norms.push(only!.use.ghost());
       sums.set(name, (c) => b.reshape(back(b, only!.use.sum(c), only!.view, false), [-1]));
     } else if (own.length > 0) {
@@ -248,8 +262,23 @@ function moved(view: View, node: Node, dims: readonly Dim[] | null): View | null
       attribute?.type === "ints" ? attribute.value.map(Number) : view.dims.map((_, i) => view.dims.length - 1 - i);
     return { ...view, dims: dims as number[], path: [...view.path, { perm }] };
   }
+  if (node.op === "MeanVarianceNormalization") {
+    const axes = getInts(node, "axes") ?? [0, 2, 3];
+    const standardized = { raw: node.inputs[0]!, unit: node.outputs[0]!, axes };
+    return axes.every((a) => a > 0) ? { ...view, path: [...view.path, { standardized }] } : null;
+  }
   const same = ["Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten"].includes(node.op);
   return same ? { ...view, dims: dims as number[], path: [...view.path, { from: view.dims }] } : null;
+}
+
+/** d raw = (d unit - mean(d unit) - unit mean(d unit unit)) / deviation of raw, means along the axes. */
+function unstandardized(b: GraphBuilder, g: string, { raw, unit, axes }: Standardized, lead: boolean): string {
+  const mean = (x: string, along: readonly number[]): string => b.op("ReduceMean", [x, b.indices(along)]);
+  const own = lead ? axes.map((a) => a + 1) : axes;
+  const off = b.sub(raw, mean(raw, axes));
+  const deviation = b.add(b.op("Sqrt", [mean(b.mul(off, off), axes)]), b.scalar(1e-9));
+  const moved = b.sub(b.sub(g, mean(g, own)), b.mul(unit, mean(b.mul(g, unit), own)));
+  return b.div(moved, deviation);
 }
 
 /** A gradient of the view as one of the parameter; `lead` where it has the examples as a first axis. */
@@ -257,6 +286,7 @@ function back(b: GraphBuilder, gradient: string, view: View, lead: boolean): str
   let out = gradient;
   for (const step of view.path.toReversed()) {
     if ("from" in step) out = b.reshape(out, lead ? [0, ...step.from] : step.from);
+    else if ("standardized" in step) out = unstandardized(b, out, step.standardized, lead);
     else {
       const inverse = step.perm.map((_, i) => step.perm.indexOf(i));
       out = b.op("Transpose", [out], { perm: ints(lead ? [0, ...inverse.map((p) => p + 1)] : inverse) });

@@ -1,5 +1,5 @@
 import { mechanisms } from "../../privacy/index.ts";
-import type { GridSum, PrivateNoise } from "./noise.ts";
+import { gridOf, type GridSum, type PrivateNoise } from "./noise.ts";
 import type { PrivatePlan } from "./plan.ts";
 
 /** The clip norm from step to step: fixed, or after a noisy count of the gradients below it. */
@@ -32,11 +32,10 @@ export function adaptiveBound(
     return { norm: plan.clip, sum: () => sum, see: () => {}, move: () => {}, state: () => [] };
   }
   const { quantile, rate, countNoise } = adaptiveClip;
-  // Halves on a grid of 2^-20: the count itself is exact.
-  const draw = mechanisms.discreteGaussianSampler(
-    source,
-    Math.ceil(countNoise * (plan.addedSigma / plan.sigma) * 2 ** 20),
-  );
+  // Halves lie on the grid, so the count itself is exact.
+  const deviation = countNoise * (plan.addedSigma / plan.sigma);
+  const grid = gridOf(deviation);
+  const draw = mechanisms.discreteGaussianSampler(source, Math.ceil(deviation / grid));
   let count = 0;
   return {
     get norm() {
@@ -47,7 +46,7 @@ export function adaptiveBound(
       for (const n of norms) count += n <= norm ? 0.5 : -0.5;
     },
     move() {
-      const noisy = count + draw() * 2 ** -20;
+      const noisy = count + draw() * grid;
       const share = Math.min(1, Math.max(0, noisy / expectedBatch + 0.5));
       norm = Math.fround(norm * Math.exp(-rate * (share - quantile)));
       count = 0;

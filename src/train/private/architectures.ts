@@ -19,6 +19,8 @@ export interface PrivateArchitectureSpec {
    * 2018): what stands in for BatchNormalization, which mixes examples. Default 0: none, best for so small a network.
    */
   readonly groups?: number;
+  /** Kernels brought to mean 0 and deviation 1 for each output channel (Qiao et al. 2019; De et al. 2022). Default false. */
+  readonly standardize?: boolean;
 }
 
 /** Inputs span this much, so that the first layer's gradient is of the size of the others'. */
@@ -37,7 +39,7 @@ const KERNELS = [
  * overlap cost more than both convolutions.
  */
 export function privateCnn(spec: PrivateArchitectureSpec): Trainable {
-  const { inputShape, classes, rng, bounds, channels = [16, 32], groups = 0 } = spec;
+  const { inputShape, classes, rng, bounds, channels = [16, 32], groups = 0, standardize = false } = spec;
   const [c = 0, h0 = 0, w0 = 0] = inputShape;
   if (inputShape.length !== 3 || h0 < 16 || w0 < 16) {
     throw new MarauderError(
@@ -65,7 +67,13 @@ export function privateCnn(spec: PrivateArchitectureSpec): Trainable {
     const name = `conv${i + 1}`;
     const kernel = weights.add(`${name}.weight`, [to, from, k, k], glorot(from * k * k, to * k * k));
     const conv = { kernel_shape: ints([k, k]), strides: ints([2, 2]), pads: ints([pad, pad, pad, pad]) };
-    x = known(b.op("Conv", [x, kernel, weights.bias(`${name}.bias`, to)], conv, name), [to, h, w]);
+    if (standardize) {
+      const unit = b.op("MeanVarianceNormalization", [kernel], { axes: ints([1, 2, 3]) });
+      const shift = weights.put(`${name}.bias`, float32([to, 1, 1]));
+      const scale = b.scalar(1 / Math.sqrt(from * k * k)); // so that variance stays where it is
+      x = known(b.op("Conv", [x, unit], conv, name), [to, h, w]);
+      x = known(b.add(known(b.mul(x, scale), [to, h, w]), shift), [to, h, w]);
+    } else x = known(b.op("Conv", [x, kernel, weights.bias(`${name}.bias`, to)], conv, name), [to, h, w]);
     if (groups > 0) x = known(grouped(b, weights, `norm${i + 1}`, x, groups, [to, h, w]), [to, h, w]);
     x = known(b.op("Tanh", [x], {}, `active${i + 1}`), [to, h, w]);
     [h, w] = [h - 1, w - 1];

@@ -112,8 +112,12 @@ const batch = (n: number, shape: readonly number[]) => {
 };
 
 describe("the private cnn", () => {
-  it.each([0, 4])("bounds each example, with %i groups", async (groups) => {
-    const t = privateCnn({ inputShape: [1, 16, 16], classes: 10, rng: seeded(1), bounds: [0, 1], groups });
+  it.each([
+    [0, false],
+    [4, false],
+    [4, true],
+  ])("bounds each example: %i groups, standardized kernels %s", async (groups, standardize) => {
+    const t = privateCnn({ inputShape: [1, 16, 16], classes: 10, rng: seeded(1), bounds: [0, 1], groups, standardize });
     const clipped = await openClipped(ortEngine, t, { threads: 1 });
     const { x, y } = batch(4, [1, 16, 16]);
     const p = pack(t.model, clipped.layout);
@@ -124,6 +128,14 @@ describe("the private cnn", () => {
       const one = await clipped.run(p, {}, tensor("float32", [1, 1, 16, 16], xi), tensor("float32", [1, 10], yi), 0.1);
       expect(one.norms[0]! / together.norms[i]!).toBeCloseTo(1, 4);
       one.sum.forEach((v, k) => (apart[k]! += v));
+      // Along its own direction the loss rises by the norm.
+      const lossAt = async (h: number): Promise<number> => {
+        const at = p.map((v, k) => v + (h * one.sum[k]!) / 0.1);
+        return (await clipped.run(at, {}, tensor("float32", [1, 1, 16, 16], xi), tensor("float32", [1, 10], yi), 1))
+          .losses[0]!;
+      };
+      const slope = ((await lossAt(0.005)) - (await lossAt(-0.005))) / 0.01;
+      expect(slope / one.norms[0]!).toBeCloseTo(1, 1.5);
     }
     together.sum.forEach((v, k) => expect(Math.abs(v - apart[k]!)).toBeLessThan(1e-6));
     await clipped.close();

@@ -61,6 +61,9 @@ function gradientSigma({ adaptiveClip }: PrivatePlan, sigma: number): number {
   return adaptiveClip === null ? sigma : (sigma ** -2 - (2 * adaptiveClip.countNoise) ** -2) ** -0.5;
 }
 
+/** The grid for noise of a deviation: a power of two. */
+export const gridOf = (deviation: number): number => 2 ** Math.ceil(Math.log2(deviation / FINEST));
+
 function noiseOf(
   sigma: number,
   source: mechanisms.NoiseSource,
@@ -71,7 +74,7 @@ function noiseOf(
     sigma,
     open(norm) {
       const deviation = sigma * norm;
-      const grid = 2 ** Math.ceil(Math.log2(deviation / FINEST));
+      const grid = gridOf(deviation);
       const draw = mechanisms.discreteGaussianSampler(source, Math.ceil(deviation / grid));
       const noise = order === "poisson" ? draw : treeNoise(draw, dimension, stepsPerEvent);
       const sum = new Float64Array(dimension);

@@ -239,7 +239,7 @@ function adaptiveOf(given: Partial<AdaptiveClip> | undefined, expected: number):
   const { quantile = 0.5, rate = 0.2, countNoise = Math.max(5, expected / 20) } = given;
   range("quantile", quantile, 0.001, 0.999);
   range("rate of the adaptive clip", rate, 1e-6, 10);
-  range("countNoise", countNoise, 1e-3, 1e12);
+  range("countNoise", countNoise, 1e-3, 1e9);
   return Object.freeze({ quantile, rate, countNoise });
 }
 
