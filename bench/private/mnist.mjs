@@ -33,6 +33,7 @@ const {
   watch = 0,
   threads = 2,
   steps = Infinity,
+  meanSigma = 0,
   ...options
 } = JSON.parse(text);
 const open = (name) =>

@@ -1,6 +1,6 @@
 // Trains every setting with three seeds and writes bench/results/private-mnist.json and .md; runs that are in the JSON
 // already are not run again. Needs `npm run build`, the four idx.gz files of MNIST and 1.2 GB for the features.
-// Usage: node bench/private/run.mjs DATA-FOLDER CACHE-FOLDER [PART OF A SETTING'S NAME]
+// Usage: node bench/private/run.mjs DATA-FOLDER CACHE-FOLDER [PART OF A RUN'S NAME, "cnn, epsilon 2.93, seed 0"]
 //        node bench/private/run.mjs --opacus PYTHON DATA-FOLDER   adds Opacus's time and memory for the same settings
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -40,7 +40,7 @@ else if (args[0] === "--opacus") {
   for (const seed of seeds) {
     for (const [name, s] of Object.entries(settings)) {
       const key = `${name}, seed ${seed}`;
-      if (kept.runs[key] !== undefined || !name.includes(args[2] ?? "")) continue;
+      if (kept.runs[key] !== undefined || !key.includes(args[2] ?? "")) continue;
       console.error(key);
       add(
         "runs",

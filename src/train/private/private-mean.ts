@@ -26,13 +26,15 @@ export function privateMean(
     );
   }
   const sum = new Float64Array(width);
-  for (let i = 0; i < n; i++) {
-    const row = features.data.subarray(i * width, (i + 1) * width);
-    const size = Math.sqrt(row.reduce((s, v) => s + v * v, 0));
+  const x = features.data;
+  for (let i = 0, at = 0; i < n; i++, at += width) {
+    let squares = 0;
+    for (let j = at; j < at + width; j++) squares += x[j]! * x[j]!;
+    const size = Math.sqrt(squares);
     if (!Number.isFinite(size)) continue;
     // What sums in doubles round off is far below the grid's price.
     const c = size > norm ? (norm / size) * (1 - 2 ** -40) : 1;
-    for (let j = 0; j < width; j++) sum[j]! += c * row[j]!;
+    for (let j = 0; j < width; j++) sum[j]! += c * x[at + j]!;
   }
   const noise = mechanisms.gaussianMechanism({
     noise: sigma * norm * (1 + 2 ** -10),
@@ -49,6 +51,9 @@ export function privateMean(
 
 /** Rows less a mean. */
 export function centred(features: Tensor<"float32">, mean: Float32Array): Tensor<"float32"> {
-  const data = features.data.map((v, i) => v - mean[i % mean.length]!);
+  const data = features.data.slice();
+  for (let at = 0; at < data.length; at += mean.length) {
+    for (let j = 0; j < mean.length; j++) data[at + j]! -= mean[j]!;
+  }
   return tensor("float32", features.dims, data);
 }
