@@ -17,6 +17,7 @@ export const settings = {
   "cnn, epsilon 2.93": { ...cnn, epsilon: 2.93, epochs: 12, ema: 0.98 },
   "scattering, epsilon 0.864": { ...head, epsilon: 0.864 },
   "scattering, epsilon 2.382": { ...head, epsilon: 2.382 },
+  "scattering, epsilon 2.93": { ...head, epsilon: 2.93 },
   "scattering, epsilon 3": { ...head, epsilon: 3 },
 };
 /** What each must reach: mean test accuracy. */
@@ -26,6 +27,7 @@ export const bars = {
   "cnn, epsilon 2.93": 0.981,
   "scattering, epsilon 0.864": 0.96,
   "scattering, epsilon 2.382": 0.972,
+  "scattering, epsilon 2.93": 0.986, // the bar for epsilon 3; for the cnn at 2.93 it is 0.981
   "scattering, epsilon 3": 0.986,
 };
 export const seeds = [0, 1, 2];
