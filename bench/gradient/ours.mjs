@@ -25,17 +25,24 @@ const labels = Int32Array.from({ length: batch }, () => rng.int(classes));
 async function medianMs(call, forSeconds) {
   for (let i = 0; i < 3; i++) await call();
   const times = [];
+  const cpu = [];
   const end = performance.now() + 1000 * forSeconds;
   while (performance.now() < end || times.length < 5) {
+    const before = process.cpuUsage();
     const start = performance.now();
     await call();
     times.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    cpu.push((user + system) / 1000);
   }
-  times.sort((a, b) => a - b);
-  return { ms: times[times.length >> 1], msMin: times[0], steps: times.length };
+  for (const values of [times, cpu]) values.sort((a, b) => a - b);
+  return { ms: times[times.length >> 1], msMin: times[0], cpuMs: cpu[cpu.length >> 1], steps: times.length };
 }
 
-const { ms, msMin, steps } = await medianMs(() => target.gradient(input, labels, { kind: "cross-entropy" }), seconds);
+const { ms, msMin, cpuMs, steps } = await medianMs(
+  () => target.gradient(input, labels, { kind: "cross-entropy" }),
+  seconds,
+);
 const peakMiB = process.resourceUsage().maxRSS / 1024;
 const { ms: forwardMs } = await medianMs(() => target.scores(input), seconds / 4);
 console.log(
@@ -47,6 +54,7 @@ console.log(
     chunk: target.facts.chunk,
     ms,
     msMin,
+    cpuMs,
     forwardMs,
     steps,
     peakMiB,

@@ -139,13 +139,16 @@ def median_ms(call, seconds):
     for _ in range(3):
         call()
     times = []
+    cpu = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 5:
-        start = time.perf_counter()
+        before, start = time.process_time(), time.perf_counter()
         call()
         times.append(1e3 * (time.perf_counter() - start))
+        cpu.append(1e3 * (time.process_time() - before))
     times.sort()
-    return times[len(times) // 2], times[0], len(times)
+    cpu.sort()
+    return times[len(times) // 2], times[0], cpu[len(cpu) // 2], len(times)
 
 
 def main():
@@ -172,12 +175,12 @@ def main():
         with torch.no_grad():
             return model(x)
 
-    ms, ms_min, steps = median_ms(step, seconds)
+    ms, ms_min, cpu_ms, steps = median_ms(step, seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    forward_ms, _, _ = median_ms(forward, seconds / 4)
+    forward_ms, _, _, _ = median_ms(forward, seconds / 4)
     print(json.dumps({
         "model": name, "engine": "torch " + torch.__version__, "threads": threads, "batch": shape[0],
-        "ms": ms, "msMin": ms_min, "forwardMs": forward_ms, "steps": steps, "peakMiB": peak,
+        "ms": ms, "msMin": ms_min, "cpuMs": cpu_ms, "forwardMs": forward_ms, "steps": steps, "peakMiB": peak,
     }))
 
 

@@ -200,8 +200,8 @@ function checked(scores: Float32Array, classes: number): Float32Array {
 }
 
 /**
- * Values of one run stay near the processor's caches: about 24 MB of them, or twice the weights, which every run reads.
- * One example may be as much (bench/results/gradient-forms.md).
+ * Values of one run stay near the processor's caches: about 64 MB of them, or twice the weights, which every run reads.
+ * Fewer at once leave a second thread too little to do in each operator, more cost memory and caches (bench/results/gradient-forms.md).
  */
 function chunkFor(model: Model, inputShape: readonly number[]): number {
   let each = sizeOf(inputShape) * 4;
@@ -213,6 +213,6 @@ function chunkFor(model: Model, inputShape: readonly number[]): number {
   }
   let weights = 0;
   for (const value of graph.constants.values()) weights += (sizeOf(value.dims) * bitsPerElement(value.dtype)) / 8;
-  const room = Math.max(24 * 2 ** 20, 2 * weights);
+  const room = Math.max(64 * 2 ** 20, 2 * weights);
   return Math.max(1, Math.min(1024, 2 ** Math.floor(Math.log2(room / Math.max(each, 1)))));
 }

@@ -1,0 +1,297 @@
+// The cases of forms.mjs: for each question the forms that answer it, as small models.
+import { grad } from "../../dist/grad/index.js";
+import { float, GraphBuilder, inferTypes, int, ints, string } from "../../dist/ir/index.js";
+import { attachLoss } from "../../dist/rewrite/attach-loss.js";
+import { poolBeforeRelu } from "../../dist/rewrite/pool-before-relu.js";
+import { prune } from "../../dist/rewrite/prune.js";
+import { shareWeights } from "../../dist/rewrite/share-weights.js";
+import { winograd } from "../../dist/rewrite/winograd.js";
+import { gradientModel } from "../../dist/target/gradient-model.js";
+import { prepareModel } from "../../dist/target/prepare-model.js";
+import { shapesOf } from "../../dist/target/shapes.js";
+import { float32 } from "../../dist/tensor/index.js";
+import { models } from "./models.mjs";
+
+const modelOf = (graph) => ({
+  irVersion: 8,
+  opsets: { "": 20 },
+  producer: "",
+  producerVersion: "",
+  metadata: {},
+  graph,
+});
+
+/** A model of one input x and one output. */
+function model(x, make, dims = ["N", ...x.dims.slice(1)]) {
+  const b = new GraphBuilder();
+  b.output(make(b, b.input("x", "float32", dims)), "float32", null, "y");
+  return modelOf(b.build());
+}
+
+/** The gradient of the sum of y by x, of a model after a rewrite. */
+function gradientOf(forward, rewrite = (graph) => graph) {
+  const { model: whole, gradients } = grad({ ...forward, graph: rewrite(forward.graph) }, { of: "y", wrt: ["x"] });
+  return { ...whole, graph: prune(whole.graph, [gradients.get("x")]) };
+}
+
+const form = (name, made, x, used = false) => ({ name, model: made, feeds: { x }, used });
+
+/** Kernel [M, C, k, k] as [C, M, k, k], flipped. */
+function flipped({ dims, data }) {
+  const [m, c, k] = dims;
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j < c; j++)
+      for (let t = 0; t < k * k; t++) out[(j * m + i) * k * k + (k * k - 1 - t)] = data[(i * c + j) * k * k + t];
+  return float32([c, m, k, k], out);
+}
+
+function inputGradient(random, [n, many, few, k, stride, pad, size]) {
+  const w = random([many, few, k, k], "w");
+  const out = Math.floor((size + 2 * pad - k) / stride) + 1;
+  const x = random([n, many, out, out], "dy");
+  const lost = (size + 2 * pad - k) % stride;
+  const square = (v) => ints([v, v, v, v]);
+  const back = k - 1 - pad;
+  const transposed = model(x, (b, dy) =>
+    b.op("ConvTranspose", [dy, b.constant(w)], {
+      strides: ints([stride, stride]),
+      pads: square(pad),
+      output_padding: ints([lost, lost]),
+    }),
+  );
+  const other =
+    stride === 1
+      ? [
+          "Conv with the flipped kernel",
+          model(x, (b, dy) => b.op("Conv", [dy, b.constant(flipped(w))], { pads: square(back) })),
+        ]
+      : [
+          "dY spread out, then Conv",
+          model(x, (b, dy) => {
+            const apart = b.reshape(dy, [0, 0, out, 1, out, 1]);
+            const wide = b.op("Pad", [apart, b.indices([0, 0, 0, 0, 0, 0, 0, 0, 0, stride - 1, 0, stride - 1])]);
+            const end = size + k - 1 - back - out * stride;
+            const flat = b.reshape(wide, [0, 0, out * stride, out * stride]);
+            return b.op("Conv", [flat, b.constant(flipped(w))], { pads: ints([back, back, end, end]) });
+          }),
+        ];
+  const usesConv = stride === 1 && few >= 8;
+  return {
+    title: `input gradient of a convolution ${few} to ${many} channels, ${k} x ${k}, stride ${stride}, ${size} x ${size}, batch ${n}`,
+    forms: [form("ConvTranspose", transposed, x, !usesConv), form(...other, x, usesConv)],
+  };
+}
+
+function mask(random) {
+  const x = random([8, 64, 56, 56], "mask");
+  const times = (name, of, used) =>
+    form(
+      name,
+      model(x, (b, v) => b.mul(v, of(b, v))),
+      x,
+      used,
+    );
+  return {
+    title: "ReLU mask of 1.6 M values and the product with it",
+    forms: [
+      times("steep HardSigmoid", (b, v) => b.op("HardSigmoid", [v], { alpha: float(3e38), beta: float(0) }), true),
+      times("Sign", (b, v) => b.op("Sign", [v])),
+      times("Greater, Cast", (b, v) => b.op("Cast", [b.op("Greater", [v, b.scalar(0)])], { to: int(1) })),
+      times("in blocked layout (a 1 x 1 convolution with HardSigmoid fused)", (b, v) =>
+        b.op(
+          "HardSigmoid",
+          [b.op("Conv", [v, b.constant(float32([64, 1, 1, 1], new Float32Array(64).fill(1)))], { group: int(64) })],
+          {
+            alpha: float(3e38),
+            beta: float(0),
+          },
+        ),
+      ),
+    ],
+  };
+}
+
+function reluAndPool(random) {
+  const x = random([16, 32, 28, 28], "pool");
+  const w = random([64, 32, 3, 3], "pw", 0.1);
+  const forward = model(x, (b, v) =>
+    b.op("MaxPool", [b.op("Relu", [b.op("Conv", [v, b.constant(w)], { pads: ints([1, 1, 1, 1]) })])], {
+      kernel_shape: ints([2, 2]),
+      strides: ints([2, 2]),
+    }),
+  );
+  return {
+    title: "gradient of Conv, ReLU, MaxPool 2 x 2 (32 to 64 channels, 28 x 28, batch 16)",
+    forms: [
+      form("as in the model", gradientOf(forward), x),
+      form("pool before ReLU", gradientOf(forward, poolBeforeRelu), x, true),
+    ],
+  };
+}
+
+function filtering(random, channels, size) {
+  const x = random([16, channels, size, size], "win");
+  const w = random([channels, channels, 3, 3], "ww", 0.05);
+  const tiled = (graph) => winograd(graph, shapesOf(modelOf(graph)), 1);
+  // Linear: the gradient of its sum alone would need no forward pass, so the seed is the output itself.
+  const squared = (rewrite) => {
+    const f = model(x, (b, v) =>
+      b.op("ReduceSumSquare", [b.op("Conv", [v, b.constant(w)], { pads: ints([1, 1, 1, 1]) })], { keepdims: int(0) }),
+    );
+    return gradientOf(f, rewrite);
+  };
+  const direct = squared((graph) => graph);
+  const fewer = squared(tiled);
+  const shared = { ...fewer, graph: shareWeights(fewer.graph) };
+  const used = channels / 2 >= 40;
+  return {
+    title: `convolution ${channels} to ${channels}, 3 x 3, ${size} x ${size}, batch 16, forward and input gradient`,
+    forms: [
+      form("direct", direct, x, !used),
+      form("minimal filtering, matrices kept twice", fewer, x),
+      form("minimal filtering, matrices kept once", shared, x, used),
+    ],
+  };
+}
+
+function lossForms(random, classes) {
+  const n = 1024;
+  const x = random([n, classes], "scores");
+  const labels = { dtype: "int32", dims: [n], data: Int32Array.from({ length: n }, (_, i) => i % classes) };
+  const b = new GraphBuilder();
+  const z = b.input("x", "float32", ["N", classes]);
+  const { graph, names } = attachLoss(b.build(), { scores: z, classes, kind: "cross-entropy", targeted: false });
+  const { model: whole, gradients } = grad(modelOf(graph), { of: names.total, wrt: ["x"] });
+  const cut = (slope) => ({ ...whole, graph: prune(whole.graph, [names.loss, slope]) });
+  const feeds = { x, [names.labels]: labels };
+  return {
+    title: `cross-entropy and its slope, ${n} x ${classes}`,
+    forms: [
+      { name: "loss differentiated", model: cut(gradients.get("x")), feeds },
+      { name: "slope in closed form", model: cut(names.slope), feeds, used: true },
+    ],
+  };
+}
+
+function normalization(random) {
+  const x = random([512, 128], "norm");
+  const ones = float32([128], new Float32Array(128).fill(1));
+  const mean = (b, v) => b.op("ReduceMean", [v, b.indices([-1])], { keepdims: int(1) });
+  const parts = model(x, (b, v) => {
+    const centred = b.sub(v, mean(b, v));
+    const variance = b.add(mean(b, b.mul(centred, centred)), b.scalar(1e-5));
+    return b.mul(centred, b.op("Reciprocal", [b.op("Sqrt", [variance])]));
+  });
+  const whole = model(x, (b, v) => b.opN("LayerNormalization", [v, b.constant(ones)], 3, { axis: int(-1) })[0]);
+  return {
+    title: "normalized value inside the gradient of LayerNormalization, 512 x 128",
+    forms: [form("from means", parts, x), form("LayerNormalization again", whole, x, true)],
+  };
+}
+
+function gelu(random) {
+  const x = random([512, 512], "gelu");
+  const u = (b, v) => b.mul(v, b.scalar(Math.SQRT1_2));
+  const old = model(x, (b, v) => {
+    const cdf = b.mul(b.scalar(0.5), b.add(b.scalar(1), b.op("Erf", [u(b, v)])));
+    const pdf = b.mul(b.scalar(1 / Math.sqrt(2 * Math.PI)), b.op("Exp", [b.mul(b.scalar(-0.5), b.mul(v, v))]));
+    return b.add(cdf, b.mul(v, pdf));
+  });
+  const less = model(x, (b, v) => {
+    const w = u(b, v);
+    const cdf = b.op("HardSigmoid", [b.op("Erf", [w])], { alpha: float(0.5), beta: float(0.5) });
+    return b.add(cdf, b.mul(v, b.op("Exp", [b.sub(b.scalar(-0.5 * Math.log(2 * Math.PI)), b.mul(w, w))])));
+  });
+  return {
+    title: "derivative of Gelu, 512 x 512",
+    forms: [form("as in the formula", old, x), form("two passes less", less, x, true)],
+  };
+}
+
+function spread(random) {
+  const x = random([16, 64, 14, 14], "spread");
+  const scales = (b) => b.constant(float32([4], [1, 1, 2, 2]));
+  const resize = (more) => model(x, (b, v) => b.op("Resize", [v, "", scales(b)], { mode: string("nearest"), ...more }));
+  return {
+    title: "values repeated over windows of 2 x 2, 16 x 64 x 14 x 14",
+    forms: [
+      form(
+        "Resize, asymmetric and floor",
+        resize({ coordinate_transformation_mode: string("asymmetric"), nearest_mode: string("floor") }),
+        x,
+        true,
+      ),
+      form("Resize, default modes", resize({}), x),
+      form(
+        "Expand",
+        model(x, (b, v) =>
+          b.reshape(
+            b.op("Expand", [b.reshape(v, [0, 64, 14, 1, 14, 1]), b.indices([1, 1, 1, 2, 1, 2])]),
+            [0, 64, 28, 28],
+          ),
+        ),
+        x,
+      ),
+    ],
+  };
+}
+
+/** Examples that a chunked step is counted for. */
+const PER = 1024;
+
+/** A whole model's step in chunks of several sizes, for each example. */
+function chunks(random, name, sizes, used) {
+  const { model: file, shape, classes } = models[name]();
+  const prepared = prepareModel(file, {});
+  const { input, scores } = prepared;
+  const request = { input, scores, classes, probabilities: false, loss: "cross-entropy", targeted: false };
+  const made = gradientModel(inferTypes(prepared.model), request);
+  return {
+    title: `step of ${name}, for ${PER} examples`,
+    forms: sizes.map((n) => ({
+      name: `${n} at once`,
+      model: made.model,
+      feeds: {
+        [input]: random([n, ...shape], "chunk"),
+        [made.labels]: { dtype: "int32", dims: [n], data: new Int32Array(n) },
+      },
+      fetches: [made.loss, made.scores, made.gradient],
+      per: n / PER,
+      used: n === used,
+    })),
+  };
+}
+
+/** [batch, channels out, channels in, kernel, stride, padding, size] of convolutions whose input gradient is wanted. */
+const convolutions = [
+  [32, 32, 1, 3, 1, 1, 28],
+  [8, 64, 3, 3, 1, 1, 32],
+  [8, 64, 16, 3, 1, 1, 55],
+  [8, 256, 64, 3, 1, 1, 13],
+  [32, 64, 32, 3, 1, 1, 28],
+  [2, 64, 3, 3, 2, 0, 224],
+  [8, 128, 64, 3, 2, 1, 32],
+  [8, 128, 64, 1, 2, 0, 32],
+];
+
+export const cases = (random) => [
+  ...convolutions.map((c) => inputGradient(random, c)),
+  ...[
+    [64, 32],
+    [128, 16],
+    [256, 8],
+    [512, 4],
+  ].map(([channels, size]) => filtering(random, channels, size)),
+  mask(random),
+  reluAndPool(random),
+  spread(random),
+  lossForms(random, 2),
+  lossForms(random, 10),
+  normalization(random),
+  gelu(random),
+  chunks(random, "transformer", [1, 2, 4, 8, 16], 4),
+  chunks(random, "mnist-cnn", [8, 16, 32, 64, 128], 64),
+  chunks(random, "squeezenet", [1, 2, 4, 8], 2),
+  chunks(random, "tabular", [128, 256, 512, 1024], 1024),
+];
