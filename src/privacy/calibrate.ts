@@ -44,7 +44,7 @@ export function calibrate(spec: CalibrateSpec): Calibrated {
     throw new MarauderError(
       "OPTION_RANGE",
       `no value from ${low} to ${high} keeps epsilon at or below ${target}: the most private one gives ${inside.epsilon.toPrecision(5)}; ` +
-        `widen the range, or ask for a larger epsilon`,
+        `ask for a larger epsilon, or change what else is given`,
     );
   if (outside.epsilon <= target) return { value: outside.x, epsilon: outside.epsilon, evaluations };
   // Regula falsi on logarithms with the Illinois rule, and bisection where epsilon is infinite or zero.

@@ -88,7 +88,7 @@ function notesOf(account: dp.Account, scheme: Scheme, flags: SchemeFlags): strin
     );
   if (flags.sampler === "poisson" || flags.sampler === "truncated")
     notes.push(
-      "The batches must really be drawn so: a shuffled data loader does not earn these numbers (see shuffling).",
+      "The batches must really be drawn so: a shuffled data loader does not earn these numbers, whatever was accounted.",
     );
   if (account.adjacency === "replace-one") {
     notes.push("Under replace-one the noise counts against twice the clip norm: one record leaves, another one comes.");
@@ -128,7 +128,7 @@ function describe(account: dp.Account, flags: SchemeFlags, shuffle: Shuffling | 
     lines.push(
       "",
       wrap(
-        `If the batches are shuffled instead: one epoch alone costs at least ${show(shuffle.lowerBoundOneEpoch)}; ` +
+        `${flags.sampler === "shuffle" ? "Shuffled batches" : "If the batches are shuffled instead"}: one epoch alone costs at least ${show(shuffle.lowerBoundOneEpoch)}; ` +
           `proven for all steps is ${show(shuffle.upperBound)}.`,
       ),
     );

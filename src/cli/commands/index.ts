@@ -19,6 +19,7 @@ const loaders: Readonly<Record<string, () => Promise<AddCommand>>> = {
   tradeoff: async () => (await import("./tradeoff.ts")).addTradeoff,
   account: async () => (await import("./account.ts")).addAccount,
   calibrate: async () => (await import("./calibrate.ts")).addCalibrate,
+  ledger: async () => (await import("./ledger.ts")).addLedger,
   report: async () => (await import("./report.ts")).addReport,
   list: async () => (await import("./list.ts")).addList,
   explain: async () => (await import("./explain.ts")).addExplain,

@@ -219,7 +219,7 @@ function openLedger(path: string): dp.Ledger {
   if (existsSync(path)) return dp.openLedgerFile(path);
   throw new MarauderError(
     "FILE_NOT_FOUND",
-    `there is no privacy ledger at ${path}; make one with its budget first (openLedgerFile)`,
+    `there is no privacy ledger at ${path}; make one with its budget first: marauder ledger FILE --create`,
   );
 }
 
