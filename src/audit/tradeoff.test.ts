@@ -63,6 +63,12 @@ test("error bars are over seeds, and of the test rows where there is one seed", 
   expect(accuracy.value).toBeCloseTo(0.8, 12);
   expect(accuracy.high - accuracy.value).toBeCloseTo(Math.min(0.2, (4.30265 * 0.1) / Math.sqrt(3)), 4);
   expect(cost).toBeNull();
+  // Seeds that agree by chance do not hide how few rows there are.
+  const agree = await measureTradeoff(spec, runContext());
+  const rare = agree.points[0]!.classes[1]!;
+  expect(rare.accuracy).toMatchObject({ value: 0, low: 0 });
+  expect(rare.accuracy.high).toBeGreaterThan(0.25); // ten rows, none right: Wilson's upper end is 0.28
+  expect(rare.cost!.low).toBeLessThan(0.75);
   const one = await measureTradeoff({ ...spec, seeds: [0], trainAt: wobbly }, runContext());
   expect(one.points[0]!.all.accuracy).toMatchObject({ value: 0.9, level: 0.95 });
   expect(one.points[0]!.all.accuracy.low).toBeGreaterThan(0.8);
@@ -72,7 +78,7 @@ test("error bars are over seeds, and of the test rows where there is one seed", 
 test("the page and the sentence name the tail", async () => {
   const t = await measureTradeoff(spec, runContext());
   expect(tradeoffHeadline(t)).toMatch(
-    /^At epsilon 0\.999 accuracy is 80\.?0? %, 20\.?0? % of all rows less.*Class rare \(10 training rows\) loses 100\.?0? %, common \(90\) loses 11\.1 %\./,
+    /^At epsilon 0\.999 accuracy is 80\.?0? %, 20\.0 points less.*Class rare \(10 training rows\) loses 100\.0 points, common \(90\) loses 11\.1 points\./,
   );
   const [all, classes, sides] = tradeoffDetails(t);
   expect([all!.heading, classes!.heading, sides!.heading]).toEqual(["All rows", "By class", "By side"]);

@@ -2,7 +2,7 @@ import type { Interval, PartAccuracy, Tradeoff, TradeoffPoint } from "../contrac
 import type { RunContext } from "../context.ts";
 import type { Dataset } from "../data/index.ts";
 import { MarauderError, throwIfCancelled } from "../errors.ts";
-import { meanInterval, wilson } from "../stats/index.ts";
+import { differenceInterval, meanInterval, wilson } from "../stats/index.ts";
 
 /** One training: the labels that its model gives the test rows, and what the account says of it (null: no privacy). */
 export interface TrainedAt {
@@ -106,23 +106,35 @@ function partAccuracy(
   labels: ArrayLike<number>,
 ): PartAccuracy {
   const rights = (run: TrainedAt): number => rows.reduce((n, i) => n + Number(run.predicted[i] === labels[i]), 0);
-  const accuracies = at.map((run) => rights(run) / rows.length);
-  // Of one seed the test rows' own uncertainty is all that is known.
-  const accuracy: Interval =
-    at.length === 1 ? wilson(rights(at[0]!), rows.length) : within(meanInterval(accuracies), 0, 1);
-  const cost =
-    plain === null || plain === at
-      ? null
-      : within(meanInterval(accuracies.map((a, i) => rights(plain[i]!) / rows.length - a)), -1, 1);
-  return { name, trainRows, testRows: rows.length, accuracy, cost };
+  const counts = at.map(rights);
+  const n = rows.length;
+  const total = (all: readonly number[]): number => Math.round(all.reduce((a, b) => a + b, 0) / all.length);
+  const accuracy = covering(
+    counts.map((k) => k / n),
+    wilson(total(counts), n),
+    0,
+  );
+  if (plain === null || plain === at) return { name, trainRows, testRows: n, accuracy, cost: null };
+  const without = plain.map(rights);
+  const lost = counts.map((k, i) => (without[i]! - k) / n);
+  const cost = covering(lost, differenceInterval(total(without), n, total(counts), n), -1);
+  return { name, trainRows, testRows: n, accuracy, cost };
 }
 
-const within = ({ value, low, high, level }: Interval & { level: number }, least: number, most: number): Interval => ({
-  value,
-  low: Math.max(least, low),
-  high: Math.min(most, high),
-  level,
-});
+/**
+ * The mean over seeds, with an interval that covers Student's over the seeds and the one of the test rows: few seeds may
+ * agree by chance, and few rows say little however they agree.
+ */
+function covering(values: readonly number[], rows: Interval, least: number): Interval {
+  const { value, low, high } = meanInterval(values);
+  const seeds = values.length > 1 ? { low, high } : rows;
+  return {
+    value,
+    low: Math.max(least, Math.min(seeds.low, rows.low)),
+    high: Math.min(1, Math.max(seeds.high, rows.high)),
+    level: 0.95,
+  };
+}
 
 function caveats(epsilons: readonly (number | null)[], seeds: readonly number[]): string[] {
   const many = seeds.length > 1;
@@ -130,7 +142,7 @@ function caveats(epsilons: readonly (number | null)[], seeds: readonly number[])
     `Each of the ${epsilons.filter((e) => e !== null).length * seeds.length} private models keeps its own guarantee; this figure comes from all of them` +
       `${epsilons.includes(null) ? ", and from models without privacy" : ""}, so it is for those who may see the data. Choosing an epsilon by it is tuning, and is not counted.`,
     many
-      ? `Intervals are Student's, over ${seeds.length} seeds of the training; the test rows are the same for all.`
+      ? `Intervals (95 %) cover both Student's over ${seeds.length} seeds of the training and what so many test rows can say.`
       : "There is one seed: intervals are of the test rows alone, and how much trainings differ is not known.",
     "The test rows are not protected by any of the trainings.",
   ];

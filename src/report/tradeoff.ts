@@ -67,11 +67,17 @@ function curve(t: Tradeoff, caption: string, lines: readonly ((p: Point) => Part
   return {
     type: "series",
     caption,
-    x: { label: `epsilon, at delta ${formatNumber(t.delta)}`, scale: "log" },
-    y: { label: "accuracy", scale: "linear", unit: "fraction" },
+    x: { label: `epsilon, at delta ${String(Number(t.delta.toPrecision(3)))}`, scale: "log" },
+    y: { label: "accuracy", scale: "linear", unit: "fraction", domain: [lowest(series), 1] },
     series,
   };
 }
+
+/** Where the axis begins: a tenth below what is drawn. */
+const lowest = (series: readonly { readonly points: readonly { readonly low: number }[] }[]): number => {
+  const least = Math.min(...series.flatMap(({ points }) => points.map((p) => p.low)));
+  return Number.isFinite(least) ? Math.max(0, Math.floor(10 * least - 0.2) / 10) : 0;
+};
 
 const epsilonWords = ({ epsilon }: Point): string => (epsilon === null ? "without privacy" : formatNumber(epsilon));
 
@@ -84,7 +90,7 @@ function allTable(t: Tradeoff): Detail {
       { key: "accuracy", label: "accuracy", unit: "fraction" },
       { key: "cost", label: "lost", unit: "fraction" },
     ],
-    rows: t.points.map((p) => ({ epsilon: epsilonWords(p), accuracy: p.all.accuracy, cost: finite(p.all.cost) })),
+    rows: t.points.map((p) => ({ epsilon: epsilonWords(p), accuracy: p.all.accuracy, cost: p.all.cost })),
   };
 }
 
@@ -100,6 +106,7 @@ function partTable(
     columns: [
       { key: "part", label: what },
       { key: "rows", label: "training rows", unit: "count" },
+      { key: "tests", label: "test rows", unit: "count" },
       ...t.points.map((p, i) => ({
         key: `e${i}`,
         label: p.epsilon === null ? "without privacy" : `epsilon ${epsilonWords(p)}`,
@@ -112,33 +119,35 @@ function partTable(
       return {
         part: first.name,
         rows: first.trainRows,
+        tests: first.testRows,
         ...Object.fromEntries(t.points.map((p, k) => [`e${k}`, partsOf(p)[i]!.accuracy])),
-        cost: finite(first.cost),
+        cost: first.cost,
       };
     }),
     highlight: order.length > 0 ? [0] : [],
   };
 }
 
-/** An interval of one seed has no ends: the value stands alone. */
-const finite = (cost: Interval | null): Interval | number | null =>
-  cost === null ? null : cost.low <= -1 && cost.high >= 1 ? cost.value : cost;
-
 /** The one sentence: what is lost at the tightest guarantee, and by whom most. */
 export function tradeoffHeadline(t: Tradeoff): string {
   const first = t.points[0];
   const percent = (x: number): string => formatNumber(x, "fraction");
+  const points = (x: number): string => `${(100 * Math.abs(x)).toFixed(1)} points`;
   if (first === undefined || first.epsilon === null) return "No private model was trained.";
   const parts: string[] = [
     `At epsilon ${epsilonWords(first)} accuracy is ${percent(first.all.accuracy.value)}` +
-      (first.all.cost === null ? "." : `, ${percent(first.all.cost.value)} of all rows less than without privacy.`),
+      (first.all.cost === null
+        ? "."
+        : `, ${points(first.all.cost.value)} ${first.all.cost.value < 0 ? "more" : "less"} than without privacy.`),
   ];
   const worst = (name: string, partsOf: (p: Point) => readonly PartAccuracy[]): void => {
     const [most, least] = [byCost(t, partsOf)[0], byCost(t, partsOf).at(-1)];
     if (most === undefined || most === least) return;
     const [a, b] = [partsOf(first)[most]!, partsOf(first)[least!]!];
     const lost = (p: PartAccuracy): string =>
-      p.cost === null ? `has ${percent(p.accuracy.value)}` : `loses ${percent(p.cost.value)}`;
+      p.cost === null
+        ? `has ${percent(p.accuracy.value)}`
+        : `${p.cost.value < 0 ? "gains" : "loses"} ${points(p.cost.value)}`;
     parts.push(`${name} ${a.name} (${a.trainRows} training rows) ${lost(a)}, ${b.name} (${b.trainRows}) ${lost(b)}.`);
   };
   worst("Class", (p) => p.classes);
