@@ -128,6 +128,33 @@ describe.each(Object.entries(cases))("%s", (_, { adjacency, make, accountants })
   });
 });
 
+const sampled: Readonly<Record<string, [dp.Adjacency, (rate: number, sigma: number) => dp.DpEvent]>> = {
+  "poisson-sampled": [add, (q, s) => dp.poissonSampled(q, dp.gaussian(s))],
+  "poisson-sampled, one record replaced": ["replace-one", (q, s) => dp.poissonSampled(q, dp.gaussian(s))],
+  "truncated-poisson-sampled": [add, (q, s) => dp.truncatedPoissonSampled(q, 400, 1000, dp.gaussian(s))],
+  "fixed-size-sampled": ["zero-out", (q, s) => dp.fixedSizeSampled(Math.round(1000 * q), 1000, dp.gaussian(s))],
+  "mixture-of-gaussians": [add, (q, s) => dp.sampledUnit(q, 2, s)],
+};
+describe.each(Object.entries(sampled))("%s", (name, [adjacency, make]) => {
+  test.each(both)("%s: rises with the rate and with the steps, falls with the noise, one at a time", (accountant) => {
+    const cost = (q: number, s: number, count: number): number =>
+      epsilonOf(accountant, dp.repeated(make(q, s), count), adjacency);
+    const here = cost(0.05, 1, 5);
+    expect(cost(0.06, 1, 5)).toBeGreaterThan(here);
+    expect(cost(0.05, 1.1, 5)).toBeLessThan(here);
+    expect(cost(0.05, 1, 6)).toBeGreaterThan(here);
+  });
+
+  test.each(both)("%s: never costs more than taking part in every step", (accountant) => {
+    // A person with two records is two contributions away; a record of a truncated batch may displace another one.
+    const distance = adjacency === "replace-one" || name !== "poisson-sampled" ? 2 : 1;
+    for (const rate of [0.05, 0.3])
+      expect(epsilonOf(accountant, dp.repeated(make(rate, 1), 3), adjacency)).toBeLessThanOrEqual(
+        epsilonOf(accountant, dp.repeated(dp.gaussian(1 / distance), 3), add) + 1e-9,
+      );
+  });
+});
+
 test("sampling at rate one is no sampling; at rate zero it is free", () => {
   for (const accountant of both) {
     expect(epsilonOf(accountant, dp.poissonSampled(1, dp.gaussian(2)), add)).toBeCloseTo(
@@ -135,6 +162,10 @@ test("sampling at rate one is no sampling; at rate zero it is free", () => {
       9,
     );
     expect(epsilonOf(accountant, dp.poissonSampled(0, dp.gaussian(2)), add)).toBe(0);
+    const plain = epsilonOf(accountant, dp.gaussian(2), add);
+    expect(epsilonOf(accountant, dp.fixedSizeSampled(50, 50, dp.gaussian(2)), "zero-out")).toBeCloseTo(plain, 9);
+    expect(epsilonOf(accountant, dp.truncatedPoissonSampled(1, 50, 50, dp.gaussian(2)), add)).toBeCloseTo(plain, 9);
+    expect(epsilonOf(accountant, dp.sampledUnit(1, 3, 6), add)).toBeCloseTo(plain, 9);
   }
   expect(dp.pldOf(dp.gaussian(2), add).epsilon(delta)).toBeCloseTo(dp.gaussianEpsilon(2, delta), 6);
 });
