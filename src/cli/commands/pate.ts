@@ -37,6 +37,7 @@ interface PateFlags extends TableFlags {
   delta?: number;
   settings?: "fixed" | "uncounted";
   teachersOut?: string;
+  dataDependent?: boolean;
   statement?: string;
   seed: number;
   threads?: number;
@@ -80,6 +81,10 @@ export function addPate(main: Command, signal: AbortSignal): void {
     .option("--test-labels <path>", "labels of --test in a file of their own")
     .option("--hold-out <share>", "share held out when there is no --test", numberValue, 0.1)
     .option("--teachers-out <folder>", "write the teachers there as ONNX files; they are NOT private")
+    .option(
+      "--data-dependent",
+      "also release, noised by smooth sensitivity, what the questions cost on these very votes: an estimate, no upper bound",
+    )
     .option("--statement <file.json>", "write the privacy statement there")
     .option("--seed <n>", "seed of initial weights, order and partition; noise is never seeded", seedValue, 0)
     .option("--threads <n>", "threads of the engine", positiveInteger)
@@ -89,12 +94,12 @@ export function addPate(main: Command, signal: AbortSignal): void {
     .addHelpText("after", examples)
     .action(async (flags: PateFlags) => {
       const { statement, ...rest } = await teach(flags, signal);
-      const { answered, asked, accuracy, testRows } = rest;
+      const { answered, asked, accuracy, testRows, onTheseVotes } = rest;
       process.stdout.write(
         flags.json === true
           ? JSON.stringify({ ...rest, statement }, null, 2) + "\n"
           : `${dp.statementText(statement)}\n\nwrote ${flags.out}: ${flags.teachers} teachers answered ${answered} of ${asked} questions; ` +
-              `the student's accuracy on ${testRows} held-out rows is ${percentInterval(accuracy)}\n`,
+              `the student's accuracy on ${testRows} held-out rows is ${percentInterval(accuracy)}\n${released(onTheseVotes)}`,
       );
     });
 }
@@ -104,6 +109,15 @@ Examples:
   marauder pate --data mnist.npz --arch cnn --teachers 100 --target-epsilon 3 --out student.onnx
   marauder pate --data private.csv --label y --public public.csv --arch mlp --teachers 50 --target-epsilon 2 --out student.onnx
 `;
+
+/** What `--data-dependent` adds to the words. */
+function released(cost: dp.ReleasedPateCost | null): string {
+  if (cost === null) return "";
+  const { epsilon, order, conditions } = cost;
+  return conditions.c5 && conditions.c6
+    ? `on these votes the questions cost epsilon ${epsilon}, release included (order ${order}; a noisy estimate, not an upper bound of every run)\n`
+    : "no cost on these votes is released: at this noise and order the proofs of smooth sensitivity do not hold\n";
+}
 
 async function teach(flags: PateFlags, signal: AbortSignal) {
   await checkWritable(flags.out);
@@ -167,6 +181,8 @@ async function teach(flags: PateFlags, signal: AbortSignal) {
       await writeAtomically(flags.statement, JSON.stringify(statement, null, 2) + "\n");
     const answered = result.answers.filter((a) => a !== null).length;
     const { teachers, threshold, thresholdSigma, sigma } = options;
+    const onTheseVotes =
+      flags.dataDependent === true ? dp.releasePateCost(result.questions, options, { teachers, delta }) : null;
     return {
       model: flags.out,
       teachers,
@@ -179,6 +195,7 @@ async function teach(flags: PateFlags, signal: AbortSignal) {
       accuracy,
       testRows: test.size,
       epsilonOfFilter: filter.epsilon,
+      onTheseVotes,
       statement,
     };
   } finally {

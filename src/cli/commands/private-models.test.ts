@@ -61,6 +61,8 @@ describe("PATE on drawn digits", () => {
     expect(out.statement["epsilon"] as number).toBeLessThanOrEqual(40);
     expect(JSON.parse(readFileSync(at("s.json"), "utf8"))).toEqual(out.statement);
     expect(out.answered).toBeGreaterThan(15);
+    // Noise of 2 votes at 15 teachers is too little for the proofs of smooth sensitivity, or releases an estimate: both say so.
+    expect(out["onTheseVotes"]).toMatchObject({ conditions: { c5: expect.any(Boolean) as boolean } });
     expect(readdirSync(folder).filter((f) => /^teacher-\d+\.onnx$/.test(f))).toHaveLength(15);
     expect((await loadModel(at("student.onnx"))).graph.outputs[0]!.name).toBe("logits");
   }, 60_000);
