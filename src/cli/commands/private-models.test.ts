@@ -42,6 +42,7 @@ describe("PATE on drawn digits", () => {
     const more = [
       "--target-epsilon",
       "40",
+      "--data-dependent",
       "--settings",
       "fixed",
       "--teachers-out",
