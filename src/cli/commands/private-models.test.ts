@@ -106,10 +106,19 @@ test("a tradeoff by class and group, from a table", async () => {
     "--hold-out",
     "0.4",
   ];
-  const out = await run(
-    ...["tradeoff", ...flags, "--arch", "logistic", "--epsilons", "none,1", "--seeds", "2", "--epochs", "5"],
-    ...["--out", at("t.html")],
-  );
+  const training = [
+    "--arch",
+    "logistic",
+    "--epsilons",
+    "none,1",
+    "--seeds",
+    "2",
+    "--epochs",
+    "5",
+    "--out",
+    at("t.html"),
+  ];
+  const out = await run("tradeoff", ...flags, ...training);
   expect(out).toMatch(
     /^At epsilon [01](\.\d+)? accuracy is .*Class\s(yes|no)\s\(\d+\straining\srows\).*kind\s(rare|usual)/s,
   );
