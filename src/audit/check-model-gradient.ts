@@ -9,6 +9,10 @@ import { openOnnxTarget, type OnnxTargetOptions } from "../target/index.ts";
 export interface ModelGradientCheck {
   /** Largest |<u, J v> - <J' u, v>|, relative to the sum of the absolute terms. */
   readonly relativeError: number;
+  /** 0 where nothing flows at all. */
+  readonly magnitude: number;
+  /** How many quantizers lie on the path: their gradient is an estimate. */
+  readonly estimated: number;
   readonly directions: number;
   /** What computed it: the float64 interpreter, or the runtime in float32 where the interpreter lacks an operator. */
   readonly engine: string;
@@ -34,8 +38,8 @@ export async function checkModelGradient(
     rng.child("input").fillUniform(x, low, high);
     const { graph } = target;
     const raised = raiseOpset(graph.model);
-    const check = (engine: Engine, step: number): Promise<{ relativeError: number }> =>
-      checkGradient(raised, {
+    const check = async (engine: Engine, step: number) => {
+      const found = await checkGradient(raised, {
         engine,
         feeds: { [graph.input]: float32([1, ...target.inputShape], x) },
         of: graph.scores,
@@ -44,14 +48,14 @@ export async function checkModelGradient(
         directions,
         step: step * (high - low),
       });
+      return { ...found, estimated: found.estimated.length, directions };
+    };
     try {
-      const { relativeError } = await check(referenceEngine({ precision: "float64" }), 1e-5);
-      return { relativeError, directions, engine: "float64 reference" };
+      return { ...(await check(referenceEngine({ precision: "float64" }), 1e-5)), engine: "float64 reference" };
     } catch (error) {
       if (!(error instanceof MarauderError) || !["ENGINE_FAILED", "MODEL_UNSUPPORTED"].includes(error.code))
         throw error;
-      const { relativeError } = await check(options.engine, 1e-3);
-      return { relativeError, directions, engine: `${options.engine.id}, float32` };
+      return { ...(await check(options.engine, 1e-3)), engine: `${options.engine.id}, float32` };
     }
   } finally {
     await target.close();

@@ -44,7 +44,7 @@ export function boundsValue(text: string): [number, number] {
   return [low, high];
 }
 
-function shapeValue(text: string): number[] {
+export function shapeValue(text: string): number[] {
   return text.split(/[x,]/).map((part) => positiveInteger(part));
 }
 

@@ -115,6 +115,12 @@ describe("ortEngine", () => {
     });
     const brain = tensor("bfloat16", [2], Uint16Array.of(1, 2));
     await expect(session.run({ a: brain })).rejects.toThrow(/bfloat16/);
+    // Of an int4 result the binding would take the process down.
+    const b = new GraphBuilder();
+    b.output(b.op("Cast", [b.input("a", "float32", [2])], { to: int(22) }), "int4", [2], "y");
+    const small = await ortEngine.load({ ...model(b.build()), irVersion: 10, opsets: { "": 21 } });
+    await expect(small.run({ a: float32([2]) })).rejects.toThrow(/cannot exchange int4/);
+    await small.close();
     await session.close();
   });
 

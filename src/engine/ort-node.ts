@@ -52,10 +52,20 @@ function loadOrt(): Promise<Ort> {
 /** The binding refuses shared memory. */
 const unshared = (bytes: Uint8Array): Uint8Array => (bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes);
 
-/** The library's words without the source files of its own build. */
+/** The signature of a C++ function, with parameters that may hold signatures themselves. */
+const SIGNATURE =
+  /(?:(?:static|virtual|const|void) )*[\w:<>,*&~ ]*::[\w~]+\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?: const)?(?: \[with [^\]]*\])? /g;
+
+/** The library's words without the source files and functions of its own build. */
 function wordsOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return excerpt(text.replace(/\/onnxruntime_src\/\S+\s/g, ""), 500);
+  return excerpt(
+    text
+      .replace(/\/onnxruntime_src\/\S+\s/g, "")
+      .replace(SIGNATURE, "")
+      .replace(/[.\s]+$/, ""),
+    700,
+  );
 }
 
 /** ONNX Runtime's native CPU build. A run blocks the event loop, so long work belongs in a child process. */
@@ -85,12 +95,19 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
     throw new MarauderError("ENGINE_FAILED", `ONNX Runtime refused the model: ${wordsOf(cause)}`, { cause });
   }
   let open = true;
+  const types = new Map(model.graph.outputs.map((v) => [v.name, v.dtype]));
   return {
     inputs: Object.freeze([...session.inputNames]),
     outputs: Object.freeze([...session.outputNames]),
     async run(feeds, fetches) {
       if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
-      return await runSession(ort, session, feeds, fetches ?? session.outputNames);
+      const wanted = fetches ?? session.outputNames;
+      // The binding takes the process down over a result of a type that it does not know.
+      for (const name of wanted) {
+        const dtype = types.get(name) ?? null;
+        if (dtype !== null && !crossing.has(dtype)) throw cannotCross(name, dtype);
+      }
+      return await runSession(ort, session, feeds, wanted);
     },
     async close() {
       if (!open) return;

@@ -21,9 +21,8 @@ const raised = ["Scatter", "Upsample"];
 const sequences = "sequences and optional values: only tensors have gradients here";
 const newer = (opset: number): string => `of opset ${opset}, which ONNX Runtime 1.30 does not run (it ends at 26)`;
 
-const refused: Readonly<Record<string, string>> = {
-  MaxRoiPool: "regions of interest come from a detector's discrete choices",
-  Unique: "sorts and removes entries: which remain depends on equality of floats",
+/** No gradient, with the reason. */
+export const refused: Readonly<Record<string, string>> = {
   ConcatFromSequence: sequences,
   Optional: sequences,
   OptionalGetElement: sequences,

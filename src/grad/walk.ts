@@ -4,9 +4,11 @@ import { GraphBuilder, tensorInfo } from "../ir/builder.ts";
 import { constantOf } from "../ir/infer.ts";
 import type { Dim, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
 import { isFloat, type DType, type Tensor } from "../tensor/index.ts";
+import { ifGradient } from "./branches.ts";
 import { sumTo } from "./broadcast.ts";
 import { constantOfShape, num, type GradientContext } from "./context.ts";
 import { prepare } from "./prepare.ts";
+import { refused } from "./operator-lists.ts";
 import { carriesQuantized, straightThrough } from "./rules/quantize.ts";
 import { broadcasting, rules, zeroByNature } from "./rules/index.ts";
 
@@ -104,12 +106,21 @@ export function grad(model: Model, options: GradOptions): Gradient {
     if (!readsOf(node).some((name) => reached.has(name))) continue;
     const dys = node.outputs.map((name) => (reached.has(name) ? gradientOf(name) : null));
     if (dys.every((dy) => dy === null)) continue;
+    if (node.domain === "" && node.op === "If") {
+      const wanted = (name: string): boolean => reached.has(name);
+      const parts = ifGradient(contextOf(node), dys, raised, grad, wanted);
+      for (const [name, part] of parts) contribute(name, part);
+      continue;
+    }
     const rule = node.domain === "" || node.domain === "ai.onnx" ? rules[node.op] : undefined;
-    if (rule === undefined)
-      throw noRule(node, graph, reached, wrt, of, kept.get(node.outputs.find((name) => name !== "") ?? node.name));
+    if (rule === undefined) throw noRule(node, graph, reached, wrt, of, kept.get(keyOf(node)));
     const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "");
     if (straightThrough.has(node.op)) estimated.unshift({ op: node.op, node: node.name });
-    const parts = rule(contextOf(node, wants), dys);
+    const parts = orBlame(
+      () => rule(contextOf(node, wants), dys),
+      () => withoutRule(graph, reached, node),
+      (culprit) => noRule(culprit, graph, reached, wrt, of, kept.get(keyOf(culprit))),
+    );
     for (const [i, name] of node.inputs.entries()) {
       const part = parts[i] ?? null;
       if (part === null || !wants(i)) continue;
@@ -127,6 +138,31 @@ export function grad(model: Model, options: GradOptions): Gradient {
   const built = b.build();
   const values = new Map([...built.values, ...newTypes]);
   return { model: { ...raised, graph: { ...built, values } }, gradients: outputs, seeds, estimated, decomposed };
+}
+
+/** What a node is known by: its first output. */
+const keyOf = (node: Node): string => node.outputs.find((name) => name !== "") ?? node.name;
+
+/** A rule may fail because an operator in front of it is unknown, and with it shapes: then that one is to blame. */
+function orBlame<T>(work: () => T, find: () => Node | undefined, because: (culprit: Node) => MarauderError): T {
+  try {
+    return work();
+  } catch (error) {
+    const culprit = error instanceof MarauderError && error.code === "MODEL_UNSUPPORTED" ? find() : undefined;
+    throw culprit === undefined ? error : because(culprit);
+  }
+}
+
+/** The last operator without a rule through which `wrt` reaches a node. */
+function withoutRule(graph: Graph, reached: ReadonlyMap<string, string | null>, to: Node): Node | undefined {
+  const before = new Set(readsOf(to).filter((name) => reached.has(name)));
+  for (const node of graph.nodes.slice(0, graph.nodes.indexOf(to)).toReversed()) {
+    if (!node.outputs.some((name) => before.has(name))) continue;
+    const plain = node.domain === "" || node.domain === "ai.onnx";
+    if (!plain || (rules[node.op] === undefined && node.op !== "If")) return node;
+    for (const name of readsOf(node)) if (reached.has(name)) before.add(name);
+  }
+  return undefined;
 }
 
 function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: string[], wrt: string[]): void {
@@ -227,14 +263,25 @@ function noRule(
   }
   const end = [...readers.keys()].find((name) => targets.has(name));
   for (let at = end; at !== undefined && at !== ""; at = readers.get(at)) ahead.unshift(at);
-  const path = [...back, `[${node.op}]`, ...ahead];
+  const path = [...shortened(back, 3, 4), `[${node.op}]`, ...shortened(ahead, 4, 2)];
   const full = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
+  const why = reason ?? (node.domain === "" ? (refused[node.op] ?? "it is no operator of ONNX") : whyOf(full));
   return new MarauderError(
     "GRAD_NO_RULE",
     `cannot differentiate by ${wrt.map((n) => JSON.stringify(n)).join(", ")}: operator ${full} ` +
-      `(node ${JSON.stringify(node.name)}) has no gradient rule and lies on the path ${path.join(" -> ")}` +
-      `${reason === undefined ? "" : ` (it could not be written with simpler operators: ${reason})`}; ` +
+      `(node ${JSON.stringify(node.name)}) has no gradient (${why}) and lies on the path ${path.join(" -> ")}; ` +
       `use an attack that needs no gradient, or replace the operator`,
-    { details: { op: full, node: node.name, path } },
+    { details: { op: full, node: node.name, path, why } },
   );
 }
+
+/** The beginning and the end of a long path. */
+const shortened = (path: readonly string[], first: number, last: number): string[] =>
+  path.length <= first + last + 1
+    ? [...path]
+    : [...path.slice(0, first), `... (${path.length - first - last} more)`, ...path.slice(path.length - last)];
+
+const whyOf = (full: string): string =>
+  full.startsWith("ai.onnx.ml.TreeEnsemble")
+    ? "a tree's output is constant almost everywhere"
+    : "it is outside the default ONNX domain";

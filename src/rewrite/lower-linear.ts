@@ -1,13 +1,12 @@
-import { getFloats, getString, GraphBuilder, int } from "../ir/index.ts";
+import { getFloats, getInt, getString, GraphBuilder, int } from "../ir/index.ts";
 import type { Dim, Graph, Node } from "../ir/index.ts";
 import { float32 } from "../tensor/index.ts";
 import { producers, readers } from "./uses.ts";
 
 /**
- * Writes the linear operators of ai.onnx.ml (LinearClassifier, Scaler, and the L1 Normalizer behind a classifier) with
+ * Writes the linear operators of ai.onnx.ml (LinearClassifier, LinearRegressor, Scaler, the L1 and L2 Normalizer) with
  * ordinary operators, which have gradients. Value names stay. What has no exact counterpart stays as it is: a binary
- * classifier of one row, other transforms, a classifier whose label output is read, one whose weights do not fit the
- * width of its input (ONNX Runtime runs those, too). Works for every opset from 7.
+ * classifier of one row, other transforms, a classifier whose label output is read. Works for every opset from 7.
  */
 export function lowerLinear(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null = () => null): Graph {
   const b = new GraphBuilder({ ...graph, nodes: [] });
@@ -56,30 +55,42 @@ function lower(
     const end = { NONE: "Identity", SOFTMAX: "Softmax", LOGISTIC: "Sigmoid" }[post];
     if (weights === null || scores === undefined || end === undefined || classes < 2) return false;
     const intercepts = getFloats(node, "intercepts") ?? Array.from({ length: classes }, () => 0);
-    const features = weights.length / classes;
-    if (intercepts.length !== classes || !Number.isInteger(features) || features === 0 || used(label!)) return false;
     const width = dimsOf(x)?.at(-1);
-    if (typeof width === "number" && width !== features) return false;
+    const features = typeof width === "number" ? width : weights.length / classes;
+    if (intercepts.length !== classes || !Number.isInteger(features) || features === 0 || used(label!)) return false;
+    // Of more weights than the input is wide, ONNX Runtime reads the first ones.
+    const own = weights.slice(0, classes * features);
+    if (own.length !== classes * features) return false;
     // One row for two classes would give an even length here; the number of intercepts tells the two apart.
     const z = b.op(
       "Gemm",
-      [x, b.constant(float32([classes, features], weights)), b.constant(float32([classes], intercepts))],
+      [x, b.constant(float32([classes, features], own)), b.constant(float32([classes], intercepts))],
       {
         transB: int(1),
       },
     );
     return finish(end, [z], scores, end === "Softmax" ? { axis: int(1) } : {});
   }
+  if (node.op === "LinearRegressor") {
+    const weights = getFloats(node, "coefficients");
+    const targets = getInt(node, "targets", 1);
+    const width = (weights?.length ?? 0) / targets;
+    if (weights === null || width === 0 || !Number.isInteger(width)) return false;
+    if (getString(node, "post_transform", "NONE") !== "NONE") return false;
+    const intercepts = getFloats(node, "intercepts") ?? Array.from({ length: targets }, () => 0);
+    const parts = [x, b.constant(float32([targets, width], weights)), b.constant(float32([targets], intercepts))];
+    return finish("Gemm", parts, node.outputs[0]!, { transB: int(1) });
+  }
   const before = madeBy.get(x);
-  if (
-    node.op === "Normalizer" &&
-    getString(node, "norm", "MAX") === "L1" &&
-    before !== undefined &&
-    lowered.has(before)
-  ) {
+  const norm = node.op === "Normalizer" ? getString(node, "norm", "MAX") : "";
+  if (norm === "L1" || norm === "L2") {
+    if (before?.domain === "ai.onnx.ml" && !lowered.has(before)) return false;
+    const plain = (): true =>
+      finish("LpNormalization", [x], node.outputs[0]!, { axis: int(-1), p: int(norm === "L1" ? 1 : 2) });
+    if (norm === "L2" || before?.op !== "LinearClassifier") return plain();
     const post = getString(before, "post_transform", "NONE");
     if (post === "SOFTMAX") return finish("Identity", [x], node.outputs[0]!);
-    if (post !== "LOGISTIC") return false;
+    if (post !== "LOGISTIC") return plain();
     // All are positive, so their sum is their L1 norm.
     const classes = classCount(before);
     const sum = b.matmul(

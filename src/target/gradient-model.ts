@@ -1,3 +1,4 @@
+import { MarauderError } from "../errors.ts";
 import { grad } from "../grad/index.ts";
 import { GraphBuilder, int, raiseOpset } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
@@ -48,11 +49,13 @@ export function gradientModel(
     targeted: request.targeted,
   });
   const { names } = attached;
-  const { model: whole, gradients } = grad(
-    { ...raised, graph: attached.graph },
-    names.slope === null
-      ? { of: names.total, wrt: [request.input] }
-      : { of: names.scores, wrt: [request.input], seeds: new Map([[names.scores, names.slope]]) },
+  const { model: whole, gradients } = inTheModelsWords(request.scores, () =>
+    grad(
+      { ...raised, graph: attached.graph },
+      names.slope === null
+        ? { of: names.total, wrt: [request.input] }
+        : { of: names.scores, wrt: [request.input], seeds: new Map([[names.scores, names.slope]]) },
+    ),
   );
   const gradient = gradients.get(request.input)!;
   return {
@@ -72,4 +75,25 @@ const LEAST_CHANNELS = 40;
 function faster(model: Model): Model {
   const graph = poolBeforeRelu(model.graph);
   return { ...model, graph: winograd(graph, shapesOf({ ...model, graph }), LEAST_CHANNELS) };
+}
+
+/** A refusal names the path through the model; what the loss adds behind the scores is none of the reader's business. */
+function inTheModelsWords<T>(scores: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const path = error instanceof MarauderError ? error.details["path"] : undefined;
+    if (!(error instanceof MarauderError) || !Array.isArray(path)) throw error;
+    const end = path.indexOf(scores);
+    if (end < 0) throw error;
+    const own = path.slice(0, end + 1);
+    throw new MarauderError(
+      error.code,
+      error.message.replace(path.join(" -> "), () => own.join(" -> ")),
+      {
+        details: { ...error.details, path: own },
+        cause: error,
+      },
+    );
+  }
 }

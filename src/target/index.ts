@@ -6,6 +6,7 @@ export {
   type InspectedValue,
   type Inspection,
 } from "./inspect.ts";
+export { inspectRunning } from "./inspect-running.ts";
 export { narrow, withBudget } from "./narrow.ts";
 export {
   openHttpTarget,

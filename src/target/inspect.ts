@@ -1,4 +1,4 @@
-import { MarauderError } from "../errors.ts";
+import { excerpt, MarauderError } from "../errors.ts";
 import { operatorLists } from "../grad/index.ts";
 import { getInt, summarize } from "../ir/index.ts";
 import type { Dim, Graph, Model, ModelSummary, Node, ValueInfo } from "../ir/index.ts";
@@ -39,6 +39,8 @@ export interface Inspection extends ModelSummary {
   readonly cut: readonly string[] | null;
   readonly scoresAre: "logits" | "log-probabilities" | "probabilities" | null;
   readonly gradient: { readonly available: boolean; readonly reason: string | null };
+  /** What can be run against the model: everything, what needs scores or labels alone, or nothing until a problem is solved. */
+  readonly attacks: "with gradients" | "scores only" | "none";
   /** Operators that have no gradient whatever their form; one that has may still be refused, see `gradient.reason`. */
   readonly withoutRule: readonly InspectedOperator[];
   /** Operators with kinks (Relu, MaxPool): harmless for attacks. */
@@ -80,19 +82,25 @@ export function inspectModel(model: Model, options: PrepareOptions = {}): Inspec
   } catch (error) {
     problems.push(wordsOf(error));
   }
+  problems.push(...notNumbers(prepared?.model.graph ?? model.graph));
   const path = prepared === null ? null : between(prepared.model.graph, prepared.input, prepared.scores);
   const graph = prepared?.model.graph ?? model.graph;
   const classes = prepared === null ? null : classesOf(prepared);
   if (prepared !== null && classes === 1 && prepared.kind !== "sigmoid-logits") {
-    problems.push("the output is one number for each example without a Sigmoid, so it looks like a regression");
+    problems.push(
+      "the output is one number for each example without a Sigmoid, so it looks like a regression; expected scores of at " +
+        "least 2 classes, or a Sigmoid at the end; choose another output with --output NAME",
+    );
   }
+  const gradient = gradientOf(prepared, classes, problems);
   return {
     ...summarize(model),
     inputs: requiredInputs(model.graph).map(valueOf),
     outputs: model.graph.outputs.map(valueOf),
     cut: prepared?.cut ?? null,
     scoresAre: prepared === null ? null : prepared.kind === "sigmoid-logits" ? "logits" : prepared.kind,
-    gradient: gradientOf(prepared, classes, problems),
+    gradient,
+    attacks: prepared === null || problems.length > 0 ? "none" : gradient.available ? "with gradients" : "scores only",
     withoutRule: countOperators(graph, path, (n) => !isDefault(n) || !differentiated.has(n.op)),
     kinked: countOperators(graph, path, (n) => isDefault(n) && kinks.has(n.op)),
     flat: countOperators(graph, path, (n) => isDefault(n) && (flats.has(n.op) || castsToWhole(n))),
@@ -104,6 +112,22 @@ export function inspectModel(model: Model, options: PrepareOptions = {}): Inspec
     assumptions: prepared === null ? [] : assumptionsOf(prepared, classes, options),
     problems,
   };
+}
+
+/** Weights that are no numbers make every score none. */
+function notNumbers(graph: Graph): string[] {
+  const found: string[] = [];
+  for (const [name, { dtype, data }] of graph.constants) {
+    if (dtype !== "float32" && dtype !== "float64") continue;
+    let count = 0;
+    for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i] as number)) count++;
+    if (count > 0) found.push(`${JSON.stringify(excerpt(name, 80))} (${count} of ${data.length})`);
+  }
+  if (found.length === 0) return [];
+  const shown = found.slice(0, 4).join(", ") + (found.length > 4 ? ` and ${found.length - 4} more` : "");
+  return [
+    `constants of the model hold NaN, so its scores would be NaN: ${shown}; expected numbers; train or export the model again`,
+  ];
 }
 
 const isDefault = (node: Node): boolean => node.domain === "" || node.domain === "ai.onnx";

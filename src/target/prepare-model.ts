@@ -1,5 +1,5 @@
 import { MarauderError } from "../errors.ts";
-import { getInts, getString } from "../ir/index.ts";
+import { getInts, getString, NEWEST_OPSET } from "../ir/index.ts";
 import type { Dim, Graph, Model } from "../ir/index.ts";
 import { foldNormalization } from "../rewrite/fold-normalization.ts";
 import { lowerLinear } from "../rewrite/lower-linear.ts";
@@ -61,6 +61,14 @@ export interface ModelFacts {
 
 /** Turns a model file into the form that attacks need. Pure; throws MODEL_INPUT, OPTION_RANGE, MODEL_UNSUPPORTED. */
 export function prepareModel(file: Model, options: PrepareOptions = {}): PreparedModel {
+  const opset = file.opsets[""] ?? 0;
+  if (opset > NEWEST_OPSET) {
+    throw new MarauderError(
+      "MODEL_UNSUPPORTED",
+      `the model speaks ONNX opset ${opset}; expected at most ${NEWEST_OPSET}, which is what ONNX Runtime runs; export or convert it with such an opset`,
+      { details: { opset } },
+    );
+  }
   let model = withBasicOperators(withoutDefaults(file));
   const widened = hasFloat16(model.graph);
   if (widened) model = { ...model, graph: widenFloat16(model.graph) };
@@ -125,7 +133,7 @@ const BROADCASTING = 7;
  * Pipelines of ai.onnx.ml often declare a default opset of 1 although they use nothing of it. Such a model may as well
  * declare a later one, in which rewrites can be written.
  */
-function withBasicOperators(model: Model): Model {
+export function withBasicOperators(model: Model): Model {
   if ((model.opsets[""] ?? 1) >= BROADCASTING) return model;
   const plain = (node: Graph["nodes"][number]): boolean =>
     (node.domain !== "" && node.domain !== "ai.onnx") ||

@@ -1,7 +1,20 @@
 import type { GraphBuilder } from "../../src/ir/index.ts";
 import { emptyGraph, tensorInfo, type Attribute, type Graph } from "../../src/ir/index.ts";
 import { GraphBuilder as Builder } from "../../src/ir/index.ts";
-import { at, float, floats, int, int64, ints, row, string, tensor, type Inputs, type Row } from "./rule-rows.ts";
+import {
+  at,
+  float,
+  float32,
+  floats,
+  int,
+  int64,
+  ints,
+  row,
+  string,
+  tensor,
+  type Inputs,
+  type Row,
+} from "./rule-rows.ts";
 import { apply, one } from "./rule-table.ts";
 
 type Attributes = Record<string, Attribute>;
@@ -115,6 +128,71 @@ const controlRows: Row[] = [
         ),
       }),
     ),
+  ),
+  // Of the branch that is not taken nothing may come: the root of a negative number is none.
+  ...["then", "else"].map((taken) =>
+    row(
+      "If",
+      `${taken}, known at run time`,
+      { x: { dims: [2, 3], from: taken === "then" ? [0.3, 1.5] : [-1.5, -0.3] }, w: at(3) },
+      (b, [x, w]) =>
+        b.op("If", [b.op("Greater", [b.op("ReduceSum", [x!], { keepdims: int(0) }), b.scalar(0)])], {
+          then_branch: typed(
+            body([], (inner) => [inner.mul(inner.op("Sqrt", [x!]), w!)]),
+            ["float32"],
+          ),
+          else_branch: typed(
+            body([], (inner) => [inner.mul(x!, inner.mul(x!, inner.constant(float32([3], [1, 2, 3]))))]),
+            ["float32"],
+          ),
+        }),
+    ),
+  ),
+  row("If", "one in another, handing on", { x: { dims: [4], from: [0.3, 1.5] } }, (b, [x]) => {
+    const positive = b.op("Greater", [b.op("ReduceSum", [x!], { keepdims: int(0) }), b.scalar(0)]);
+    const inner = body([], (c) => [
+      c.op("If", [positive], {
+        then_branch: typed(
+          body([], (d) => [d.op("Exp", [x!])]),
+          ["float32"],
+        ),
+        else_branch: typed(
+          body([], (d) => [d.neg(x!)]),
+          ["float32"],
+        ),
+      }),
+    ]);
+    const outer = b.op("If", [positive], {
+      then_branch: typed(inner, ["float32"]),
+      else_branch: typed(
+        body([], (c) => [c.op("Identity", [x!])]),
+        ["float32"],
+      ),
+    });
+    return b.mul(outer, x!);
+  }),
+  row(
+    "Loop",
+    "stops when it has enough",
+    { x: { dims: [2], from: [0.5, 1] }, w: { dims: [2], from: [0.5, 1] } },
+    (b, [x, w]) =>
+      b.opN("Loop", [b.constant(tensor("int64", [], BigInt64Array.of(6n))), "", x!], 1, {
+        body: typed(
+          body(
+            [
+              ["i", "int64", []],
+              ["go", "bool", []],
+              ["v", "float32", [2]],
+            ],
+            (inner) => {
+              const next = inner.add(inner.mul("v", inner.op("Exp", [w!])), w!);
+              const enough = inner.constant(float32([], [20]));
+              return [inner.op("Less", [inner.op("ReduceSum", [next], { keepdims: int(0) }), enough]), next];
+            },
+          ),
+          ["bool", "float32"],
+        ),
+      })[0]!,
   ),
   row("Loop", "carried and collected", { x: at(2, 3), w: at(2, 3) }, (b, [x, w]) =>
     b.opN(

@@ -91,6 +91,22 @@ export const samplingRows: readonly Row[] = [
       }),
   ),
   row(
+    "MaxRoiPool",
+    "bins that overlap, one that is empty",
+    {
+      x: { dims: [2, 2, 6, 5], distinct: true },
+      rois: { dims: [3, 5], data: [0, 0.6, 1.2, 3.9, 5.1, 1, 1, 1, 2, 2, 0, 4, 3, 9, 9], fixed: true },
+    },
+    apply("MaxRoiPool", { pooled_shape: ints([2, 3]), spatial_scale: float(0.75) }),
+  ),
+  row("Unique", "sorted, flat", { x: { dims: [2, 3], distinct: true } }, (b, [x]) => b.op("Unique", [x!])),
+  row(
+    "Unique",
+    "rows as they come, with indices",
+    { x: { dims: [3, 2], distinct: true } },
+    (b, [x]) => b.opN("Unique", [x!], 2, { axis: int(0), sorted: int(0) })[0]!,
+  ),
+  row(
     "DeformConv",
     "mask, bias, groups",
     {

@@ -1,10 +1,13 @@
 import { Option, type Command } from "commander";
+import { checkFileGradient } from "../../audit/check-file-gradient.ts";
 import { checkModelGradient } from "../../audit/check-model-gradient.ts";
 import { notesOf } from "../../audit/model-notes.ts";
 import { ortEngine } from "../../engine/index.ts";
-import { loadModel, printModel } from "../../ir/index.ts";
-import { inspectModel, type InspectedOperator, type InspectedValue, type Inspection } from "../../target/index.ts";
-import { boundsValue, numberList, positiveInteger, seedValue } from "../flags.ts";
+import { MarauderError } from "../../errors.ts";
+import { loadModel, printModel, type Model } from "../../ir/index.ts";
+import { inspectRunning, type InspectedOperator, type InspectedValue, type Inspection } from "../../target/index.ts";
+import { exit } from "../exit.ts";
+import { boundsValue, numberList, positiveInteger, seedValue, shapeValue } from "../flags.ts";
 import { columns, printable, wrap } from "../text.ts";
 
 interface InspectFlags {
@@ -18,6 +21,7 @@ interface InspectFlags {
   sd?: number[];
   input?: string;
   output?: string;
+  shape?: number[];
 }
 
 /** marauder inspect model.onnx */
@@ -30,6 +34,7 @@ export function addInspect(main: Command): void {
     .option("--text", "print the whole graph as text")
     .option("--input <name>", "name of the model's input, where it has several")
     .option("--output <name>", "name of the output that holds the scores, where it has several")
+    .option("--shape <CxHxW>", "shape of one example, where the file leaves it open", shapeValue)
     .option("--mean <numbers>", "per-channel mean that the model expects to be subtracted", numberList)
     .option("--sd <numbers>", "per-channel standard deviation, likewise", numberList)
     .option("--check-gradient", "compare the gradient with finite differences in random directions")
@@ -48,12 +53,9 @@ export function addInspect(main: Command): void {
         ...(flags.mean !== undefined && { mean: flags.mean }),
         ...(flags.sd !== undefined && { sd: flags.sd }),
       };
-      const inspection = inspectModel(model, given);
-      const [low, high] = flags.bounds ?? notesOf(model).bounds ?? [0, 1];
-      const gradient =
-        flags.checkGradient === true
-          ? await checkModelGradient(model, { engine: ortEngine, bounds: { low, high }, ...given }, flags)
-          : null;
+      if (flags.shape !== undefined) Object.assign(given, { inputShape: flags.shape });
+      const inspection = await inspectRunning(model, ortEngine, given);
+      const gradient = flags.checkGradient === true ? await checked(model, inspection, given, flags) : null;
       const printed = {
         model: path,
         ...inspection,
@@ -62,12 +64,58 @@ export function addInspect(main: Command): void {
       process.stdout.write(
         (flags.json === true ? JSON.stringify(printed, null, 2) : linesOf(describe(path, inspection))) + "\n",
       );
-      if (gradient !== null && flags.json !== true) {
-        process.stdout.write(
-          `\nGradient check: relative error ${gradient.relativeError.toExponential(1)} in ${gradient.directions} directions (${gradient.engine})\n`,
-        );
-      }
+      if (gradient === null) return;
+      if (gradient.refused !== null) process.exitCode = exit.couldNotRun;
+      if (flags.json !== true) process.stdout.write(`\nGradient check: ${linesOf(inWords(gradient))}\n`);
     });
+}
+
+interface Checked {
+  readonly relativeError: number | null;
+  readonly directions: number;
+  readonly engine: string | null;
+  readonly outcome: "compared" | "flat" | "estimate" | "refused";
+  readonly by: readonly string[];
+  readonly of: readonly string[];
+  /** Why nothing could be compared. */
+  readonly refused: string | null;
+}
+
+/**
+ * Of a model that can be attacked: the scores by the input, as an attack has them. Of any other file: all outputs of
+ * floats by all inputs of floats.
+ */
+async function checked(model: Model, i: Inspection, given: object, flags: InspectFlags): Promise<Checked> {
+  const { directions } = flags;
+  try {
+    const [low, high] = flags.bounds ?? notesOf(model).bounds ?? [0, 1];
+    if (i.gradient.available && i.problems.length === 0) {
+      const options = { engine: ortEngine, bounds: { low, high }, ...given };
+      const { relativeError, engine, magnitude, estimated } = await checkModelGradient(model, options, flags);
+      const outcome = estimated > 0 ? "estimate" : magnitude === 0 ? "flat" : "compared";
+      const told = outcome === "compared" ? relativeError : null;
+      return { relativeError: told, directions, engine, outcome, by: ["the input"], of: ["the scores"], refused: null };
+    }
+    const { operators: _operators, ...found } = await checkFileGradient(model, { directions, seed: flags.seed });
+    return { ...found, refused: null };
+  } catch (error) {
+    if (!(error instanceof MarauderError)) throw error;
+    const nothing = { relativeError: null, engine: null, by: [], of: [], outcome: "refused" as const };
+    return { ...nothing, directions: 0, refused: error.message };
+  }
+}
+
+function inWords({ outcome, relativeError, directions, engine, by, of, refused }: Checked): string {
+  if (refused !== null) return `not possible: ${refused}`;
+  const what = `${of.join(", ")} by ${by.join(", ")}, in ${directions} directions (${engine})`;
+  switch (outcome) {
+    case "flat":
+      return `nothing flows at the points tried, so there is nothing to compare; ${what}`;
+    case "estimate":
+      return `quantizers lie on the path: their gradient is a straight-through estimate, which differences say nothing about; ${what}`;
+    default:
+      return `relative error ${relativeError!.toExponential(1)}, ${what}`;
+  }
 }
 
 /** Names in a model are untrusted: control characters are escaped, line by line. */
@@ -100,6 +148,7 @@ function describe(path: string, i: Inspection): string {
     `  operators   ${i.operators.map(([op, n]) => `${op} x ${n}`).join(", ")}`,
     `  batch axis  ${i.batch.inFile}${i.batch.open ? ", any number of examples can be run at once" : ""}${i.batch.reason === null ? "" : ` (${i.batch.reason})`}`,
     `  ends in     ${i.cut === null ? "unknown" : i.cut.length === 0 ? "plain scores" : `${i.cut.join(", ")}, which is cut off`}${i.scoresAre === null ? "" : `; scores are ${i.scoresAre}`}`,
+    `  attacks     ${i.attacks === "none" ? "none, see Problems" : i.attacks === "scores only" ? "those that need scores or labels only" : "all, with and without gradients"}`,
     `  gradient    ${i.gradient.available ? "available" : `none: ${i.gradient.reason ?? "unknown"}`}`,
     "",
     ...named("Without a gradient rule", i.withoutRule, "on the path they leave black-box attacks only"),

@@ -14,6 +14,7 @@ import { Resize } from "./resize.ts";
 import * as select from "./select.ts";
 import * as shape from "./shape.ts";
 import { LogSoftmax, Softmax } from "./softmax.ts";
+import { Unique } from "./unique.ts";
 
 const { Conv, ConvTranspose } = conv;
 const { MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalMaxPool, GlobalLpPool, Col2Im } = pool;
@@ -42,6 +43,7 @@ export const rules: Readonly<Record<string, GradientRule | undefined>> = Object.
   ...shape,
   ...indexOps,
   ...select,
+  Unique,
   Resize,
   QuantizeLinear,
   DequantizeLinear,

@@ -20,7 +20,13 @@ export const carriesQuantized: ReadonlySet<string> = new Set([
   "Unsqueeze",
   "Transpose",
   "Concat",
+  "Split",
   "Slice",
+  "Gather",
+  "Tile",
+  "Expand",
+  "DepthToSpace",
+  "SpaceToDepth",
   "MatMulInteger",
   "ConvInteger",
 ]);

@@ -146,6 +146,7 @@ export const elementwiseRules: readonly (readonly [string, InferRule])[] = [
   ["Identity", (s) => [s.in(0)]],
   ["Cast", cast],
   ["CastLike", cast],
+  ["BitCast", (s) => [like(s.in(0), dtypeAttribute(s, "to", null))]],
   ["Dropout", dropout],
   ["IsNaN", (s) => [like(s.in(0), "bool")]],
   ["IsInf", (s) => [like(s.in(0), "bool")]],

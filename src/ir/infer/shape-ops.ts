@@ -107,6 +107,15 @@ const concat: InferRule = (s) => {
   return [known(dtype, dims, content)];
 };
 
+const unique: InferRule = (s) => {
+  const { dtype, dims } = s.in(0);
+  const axis =
+    s.node.attributes["axis"] === undefined || dims === null ? null : axisOf(getInt(s.node, "axis", 0), dims.length);
+  const flat = s.node.attributes["axis"] === undefined;
+  const places = known("int64", [null]);
+  return [known(dtype, flat ? [null] : (dims?.map((d, i) => (i === axis ? null : d)) ?? null)), places, places, places];
+};
+
 const split: InferRule = (s) => {
   const { dtype, dims, content } = s.in(0);
   const n = s.node.outputs.length;
@@ -354,6 +363,7 @@ export const shapeRules: readonly (readonly [string, InferRule])[] = [
       ),
     ],
   ],
+  ["Unique", unique],
   ["NonMaxSuppression", () => [known("int64", [null, 3])]],
   [
     "Multinomial",

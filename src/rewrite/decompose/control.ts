@@ -2,7 +2,7 @@ import { getInt, getInts, int, subgraphs } from "../../ir/index.ts";
 import type { Graph } from "../../ir/index.ts";
 import { tensor } from "../../tensor/index.ts";
 import { given, refuse, sizeAt, upTo, wanted, type Decomposition, type Site } from "./context.ts";
-import { inline } from "./inline.ts";
+import { asBranch, inline } from "./inline.ts";
 
 /** Most rounds that a loop is unrolled for. */
 const MOST_ROUNDS = 4096;
@@ -23,14 +23,17 @@ function checkRounds(s: Site, rounds: number, body: Graph): void {
   }
 }
 
-/** The branch that is taken, where the condition is known before the run. */
+/** The branch that is taken, where the condition is known before the run; of another one the gradient is an If again. */
 export const If: Decomposition = (s) => {
   const condition = s.numbers(s.node.inputs[0]);
   if (condition === null || condition.length !== 1) return refuse(s, "its condition is known only at run time");
   return inline(s.b, bodyOf(s, condition[0] === 0 ? "else_branch" : "then_branch"), []);
 };
 
-/** Unrolled, where the trip count is known before the run and the body never asks to stop. */
+/** Most rounds of a loop that may stop early: each becomes an If. */
+const MOST_CONDITIONAL = 512;
+
+/** Unrolled, where the trip count is known before the run: plainly, or as one If in another where the body may ask to stop. */
 export const Loop: Decomposition = (s) => {
   const { b, node } = s;
   const body = bodyOf(s, "body");
@@ -38,8 +41,7 @@ export const Loop: Decomposition = (s) => {
   const start = given(s, 1) === null ? [1] : s.numbers(node.inputs[1]);
   if (given(s, 0) === null || count === null || count.length !== 1)
     return refuse(s, "its trip count is known only at run time");
-  if (start === null) return refuse(s, "its condition is known only at run time");
-  if (!neverStops(s, body)) return refuse(s, "its body decides at run time when to stop");
+  if (start === null || !neverStops(s, body)) return stoppingLoop(s, body, count[0]!);
   const rounds = start[0] === 0 ? 0 : Math.max(0, count[0]!);
   checkRounds(s, rounds, body);
   let carried = node.inputs.slice(2);
@@ -58,6 +60,44 @@ export const Loop: Decomposition = (s) => {
   });
   return [...carried, ...stacked];
 };
+
+/** At most `most` rounds, each only where the one before it said "go on"; else the carried values stay. */
+function stoppingLoop(s: Site, body: Graph, most: number): string[] {
+  const { b, node } = s;
+  if (node.outputs.slice(node.inputs.length - 2).some((name) => name !== ""))
+    return refuse(s, "it decides at run time when to stop, so the length of what it collects is open");
+  if (most > MOST_CONDITIONAL)
+    return refuse(
+      s,
+      `it decides at run time when to stop, after up to ${most} rounds; expected at most ${MOST_CONDITIONAL}`,
+    );
+  checkRounds(s, most, body);
+  const yes = b.constant(tensor("bool", [], Uint8Array.of(1)));
+  let go = given(s, 1) ?? yes;
+  let carried = node.inputs.slice(2);
+  const kept = body.outputs.slice(0, 1 + carried.length);
+  for (let round = 0; round < most; round++) {
+    const at = b.constant(tensor("int64", [], BigInt64Array.of(BigInt(round))));
+    const then_branch = asBranch({ ...body, outputs: kept }, [at, yes, ...carried], b.fresh("round"));
+    const same = kept.map((v, i) => ({ ...v, name: `kept ${i}`, raw: undefined }));
+    const stays = { ...body, nodes: [], constants: new Map(), values: new Map(), inputs: same, outputs: same };
+    const else_branch = asBranch(stays, [go, ...carried], b.fresh("stop"));
+    const outputs = kept.map(() => b.fresh("loop"));
+    b.append({
+      op: "If",
+      domain: "",
+      name: outputs[0]!,
+      inputs: [go],
+      outputs,
+      attributes: {
+        then_branch: { type: "graph", value: then_branch },
+        else_branch: { type: "graph", value: else_branch },
+      },
+    });
+    [go, ...carried] = outputs as [string, ...string[]];
+  }
+  return carried;
+}
 
 /** Whether the body hands its condition on, or says "go on" itself. */
 function neverStops(s: Site, body: Graph): boolean {

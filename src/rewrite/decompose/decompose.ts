@@ -99,14 +99,16 @@ function onePass(
       if (!(error instanceof MarauderError) || error.code !== "MODEL_UNSUPPORTED") throw error;
       b.rollBack(count);
       b.append(node);
-      kept.set(keyOf(node), error.message);
+      kept.set(keyOf(node), String(error.details["why"] ?? error.message));
     }
   }
   return inferContents({ ...typed, graph: b.build() }).model;
 }
 
 const unsupported = (node: Node, why: string): MarauderError =>
-  new MarauderError("MODEL_UNSUPPORTED", `${node.op} (node ${JSON.stringify(node.name)}): ${why}`);
+  new MarauderError("MODEL_UNSUPPORTED", `${node.op} (node ${JSON.stringify(node.name)}): ${why}`, {
+    details: { op: node.op, node: node.name, why },
+  });
 
 const smallNumbers = (value: Tensor | undefined): readonly number[] | null =>
   value === undefined || value.dtype === "string" || value.data.length > 4096

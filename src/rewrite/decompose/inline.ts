@@ -14,6 +14,38 @@ export function inline(b: GraphBuilder, body: Graph, args: readonly string[]): s
   return body.outputs.map((output) => names.get(output.name) ?? output.name);
 }
 
+/**
+ * A sub-graph as a branch, which has no inputs: they are bound to values of the graph around it. What it makes gets names
+ * that begin with `tag`, so that it hides nothing.
+ */
+export function asBranch(body: Graph, args: readonly string[], tag: string): Graph {
+  const names = new Map<string, string>(body.inputs.map((input, i) => [input.name, args[i] ?? ""]));
+  const own = (name: string): string => `${tag}/${name}`;
+  for (const name of body.constants.keys()) if (!names.has(name)) names.set(name, own(name));
+  for (const node of body.nodes) for (const name of node.outputs) if (name !== "") names.set(name, own(name));
+  const made = new Set([...body.constants.keys(), ...body.nodes.flatMap((node) => node.outputs)]);
+  const nodes = body.nodes.map((node) => ({
+    ...renameNode(node, names),
+    name: node.name === "" ? "" : own(node.name),
+  }));
+  // An output that the branch only hands on needs a node that makes it.
+  const outputs = body.outputs.map((output, i) => {
+    const name = names.get(output.name) ?? output.name;
+    if (made.has(output.name)) return { ...output, name, raw: undefined };
+    const handed = own(`handed on ${i}`);
+    nodes.push({ op: "Identity", domain: "", name: handed, inputs: [name], outputs: [handed], attributes: {} });
+    return { ...output, name: handed, raw: undefined };
+  });
+  const constants = new Map([...body.constants].map(([name, value]) => [names.get(name)!, value]));
+  const values = new Map(
+    [...body.values].map(([name, v]) => [
+      names.get(name) ?? name,
+      { ...v, name: names.get(name) ?? name, raw: undefined },
+    ]),
+  );
+  return { name: tag, inputs: [], outputs, nodes, constants, values };
+}
+
 /** A node with its values renamed, those that its sub-graphs take from outside included. */
 function renameNode(node: Node, names: ReadonlyMap<string, string>): Node {
   const to = (name: string): string => names.get(name) ?? name;

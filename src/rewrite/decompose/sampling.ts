@@ -260,6 +260,59 @@ export const RoiAlign: Decomposition = (s) => {
   return [b.transpose(pooled, [0, 3, 1, 2])];
 };
 
+// y[r, c, bin] = the largest entry of x[batch r, c] whose place lies in the bin; bins have whole borders
+export const MaxRoiPool: Decomposition = (s) => {
+  const { b, node } = s;
+  const [x, rois] = node.inputs as [string, string];
+  const [bins, scale] = [
+    getInts(node, "pooled_shape") ?? refuse(s, "it has no pooled_shape"),
+    getFloat(node, "spatial_scale", 1),
+  ];
+  const column = (i: number): string => b.op("Slice", [rois, b.indices([i]), b.indices([i + 1]), b.indices([1])]);
+  /** Halves away from zero. */
+  const rounded = (value: string): string =>
+    b.mul(b.op("Sign", [value]), b.op("Floor", [b.add(b.op("Abs", [value]), num(s, 0.5))]));
+  const edge = (i: number): string => rounded(scale === 1 ? column(i) : b.mul(column(i), num(s, scale)));
+  /** Which entries of an axis lie in which bin: [R, bins, size], and which bins are empty: [R, bins]. */
+  const along = (from: number, to: number, parts: number, axis: number): { inside: string; empty: string } => {
+    const size = sizeAt(s, x, axis, "the size of its features");
+    const start = edge(from);
+    const length = b.op("Max", [b.add(b.sub(edge(to), start), num(s, 1)), num(s, 1)]);
+    const step = b.div(length, num(s, parts));
+    const place = (op: string, first: number): string => {
+      const at = b.op(op, [
+        b.mul(
+          step,
+          floats(
+            s,
+            [1, parts],
+            upTo(parts).map((k) => k + first),
+          ),
+        ),
+      ]);
+      return clip(s, b.add(at, start), 0, size);
+    };
+    const [low, high] = [place("Floor", 0), place("Ceil", 1)];
+    const entries = floats(s, [1, 1, size], upTo(size));
+    const inside = b.op("And", [
+      b.op("GreaterOrEqual", [entries, b.unsqueeze(low, [2])]),
+      b.op("Less", [entries, b.unsqueeze(high, [2])]),
+    ]);
+    return { inside, empty: b.op("LessOrEqual", [high, low]) };
+  };
+  const [rows, columns] = [along(2, 4, bins[0]!, 2), along(1, 3, bins[1]!, 3)];
+  const batch = b.squeeze(b.op("Cast", [column(0)], { to: int(7) }), [1]);
+  const features = b.op("Gather", [x, batch], { axis: int(0) });
+  const lowest = num(s, -3e38);
+  const largest = (mask: string, values: string, axis: number): string =>
+    b.op("ReduceMax", [b.op("Where", [mask, values, lowest]), b.indices([axis])], { keepdims: int(0) });
+  // [R, C, H, bins of columns], then [R, C, bins of rows, bins of columns]
+  const across = largest(b.unsqueeze(columns.inside, [1, 2]), b.unsqueeze(features, [3]), 4);
+  const pooled = largest(b.unsqueeze(rows.inside, [1, 4]), b.unsqueeze(across, [2]), 3);
+  const empty = b.op("Or", [b.unsqueeze(rows.empty, [1, 3]), b.unsqueeze(columns.empty, [1, 2])]);
+  return [b.op("Where", [empty, num(s, 0), pooled])];
+};
+
 // y = Σ over taps of w·mask·x(tap + offset), x read between its entries
 export const DeformConv: Decomposition = (s) => {
   const { b, node } = s;

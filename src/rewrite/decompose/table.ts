@@ -6,7 +6,7 @@ import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from "./losses.ts"
 import { GroupNormalization, MeanVarianceNormalization, RMSNormalization, Swish } from "./normalization.ts";
 import { QLinearConv, QLinearMatMul } from "./quantized.ts";
 import { GRU, LSTM, RNN } from "./recurrent.ts";
-import { AffineGrid, DeformConv, GridSample, RoiAlign } from "./sampling.ts";
+import { AffineGrid, DeformConv, GridSample, MaxRoiPool, RoiAlign } from "./sampling.ts";
 import { CumProd, Det, RotaryEmbedding, TensorScatter } from "./sequence-model.ts";
 
 /** Operators of the default domain that are written with simpler ones before they are differentiated. */
@@ -32,6 +32,7 @@ export const decompositions: Readonly<Record<string, Decomposition | undefined>>
   GridSample,
   AffineGrid,
   RoiAlign,
+  MaxRoiPool,
   DeformConv,
   DFT,
   STFT,
