@@ -33,7 +33,8 @@ describe.skipIf(!sharedData)("marauder inspect on files of others", () => {
     throw new Error(`${archive} has no ${end}`);
   };
   const odd = (end: string): string => member("models/ort-testdata-small.tar.gz", end);
-  const inspect = (path: string, ...flags: string[]) => marauder(["inspect", path, "--json", ...flags], { cwd: folder });
+  const inspect = (path: string, ...flags: string[]) =>
+    marauder(["inspect", path, "--json", ...flags], { cwd: folder });
 
   test("--check-gradient: the relative error of a network with images", async () => {
     const { code, stdout } = await inspect(shared("models/mnist/cntk-mnist-8.onnx"), "--check-gradient");
