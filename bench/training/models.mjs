@@ -1,14 +1,16 @@
 // The models of the comparison with random weights, and which of their constants are trained.
 // The same architectures stand in peer_torch.py.
+import { characterVocabulary } from "../../dist/data/index.js";
 import { GraphBuilder, int, ints } from "../../dist/ir/index.js";
 import { seeded } from "../../dist/random/index.js";
+import { buildLanguageModel } from "../../dist/train/language-model/index.js";
 import { float32, int64, sizeOf } from "../../dist/tensor/index.js";
 
 const rng = seeded(0).child("bench");
 const VOCABULARY = 65;
 
 /** A builder that remembers its weights. */
-function start(shape, dtype = "float32") {
+function start(shape) {
   const b = new GraphBuilder();
   const parameters = [];
   const constants = new Map();
@@ -24,10 +26,8 @@ function start(shape, dtype = "float32") {
   const weight = (dims, label, fanIn = sizeOf(dims.slice(1)) || 1) =>
     put(dims, label, (data) => rng.child(label).fillNormal(data, 0, 1 / Math.sqrt(fanIn)));
   const filled = (dims, label, value) => put(dims, label, (data) => data.fill(value));
-  const x = b.input("x", dtype, ["N", ...shape]);
+  const x = b.input("x", "float32", ["N", ...shape]);
   const dense = (v, i, o, label) => b.op("Gemm", [v, weight([i, o], `${label}.w`, i), filled([o], `${label}.b`, 0)]);
-  /** The same over [N, T, i]. */
-  const linear = (v, i, o, label) => b.add(b.matmul(v, weight([i, o], `${label}.w`, i)), filled([o], `${label}.b`, 0));
   const relu = (v) => b.op("Relu", [v]);
   const conv = (v, i, o, label, { kernel = 3, stride = 1, bias = true } = {}) => {
     const pad = (kernel - 1) / 2;
@@ -42,11 +42,7 @@ function start(shape, dtype = "float32") {
     b.op("GroupNormalization", [v, filled([channels], `${label}.s`, 1), filled([channels], `${label}.b`, 0)], {
       num_groups: int(groups),
     });
-  const layerNorm = (v, width, label) =>
-    b.op("LayerNormalization", [v, filled([width], `${label}.s`, 1), filled([width], `${label}.b`, 0)], {
-      axis: int(-1),
-    });
-  const finish = (logits, out, batch, more = {}) => {
+  const finish = (logits, out, batch) => {
     b.output(logits, "float32", ["N", ...out], "logits");
     const graph = b.build();
     const model = {
@@ -58,9 +54,9 @@ function start(shape, dtype = "float32") {
       graph: { ...graph, constants: new Map([...graph.constants, ...constants]) },
     };
     const trainable = { model, parameters, frozen: [], features: logits };
-    return { trainable, batch, shape, dtype, classes: out.at(-1), loss: "cross-entropy", ...more };
+    return { trainable, batch, shape, dtype: "float32", classes: out.at(-1), loss: "cross-entropy" };
   };
-  return { b, x, weight, filled, dense, linear, relu, conv, groupNorm, layerNorm, finish };
+  return { b, x, dense, relu, conv, groupNorm, finish };
 }
 
 function tabular() {
@@ -98,38 +94,19 @@ function resnet18() {
   return finish(dense(pooled, 512, 10, "fc"), [10], 32);
 }
 
-const text = { loss: "next-token" };
+const text = { dtype: "int64", classes: VOCABULARY, loss: "next-token" };
+const vocabulary = characterVocabulary(Array.from({ length: VOCABULARY }, (_, i) => String.fromCharCode(33 + i)));
 
 /** Embedding 64, one LSTM layer of 128, T = 64. */
 function charLstm() {
-  const [T, E, H] = [64, 64, 128];
-  const { b, x, weight, filled, linear, finish } = start([T], "int64");
-  const e = b.op("Gather", [weight([VOCABULARY, E], "embed", 1), x]);
-  const gates = [weight([1, 4 * H, E], "w", E), weight([1, 4 * H, H], "r", H), filled([1, 8 * H], "b", 0)];
-  const y = b.op("LSTM", [b.transpose(e, [1, 0, 2]), ...gates], { hidden_size: int(H) });
-  const h = b.transpose(b.squeeze(y, [1]), [1, 0, 2]);
-  return finish(linear(h, H, VOCABULARY, "out"), [T, VOCABULARY], 32, text);
+  const spec = { vocabulary, context: 64, width: 128, layers: 1, heads: 1, embedding: 64, tied: false, rng };
+  return { ...text, trainable: buildLanguageModel("char-lstm", spec), batch: 32, shape: [64] };
 }
 
 /** Pre-norm decoder: 4 layers, width 128, 4 heads, MLP 512 with GELU, T = 128, learned positions. */
 function transformer() {
-  const [T, D, HEADS] = [128, 128, 4];
-  const { b, x, weight, linear, layerNorm, finish } = start([T], "int64");
-  const mask = new Float32Array(T * T);
-  for (let i = 0; i < T; i++) mask.fill(-1e30, i * T + i + 1, (i + 1) * T);
-  const causal = b.constant(float32([T, T], mask), "causal");
-  let v = b.add(b.op("Gather", [weight([VOCABULARY, D], "embed", 1), x]), weight([T, D], "place", 1));
-  for (let i = 0; i < 4; i++) {
-    const qkv = b.reshape(linear(layerNorm(v, D, `l${i}.n1`), D, 3 * D, `l${i}.qkv`), [0, 0, 3 * HEADS, D / HEADS]);
-    const [q, k, u] = b.opN("Split", [b.transpose(qkv, [0, 2, 1, 3])], 3, { axis: int(1), num_outputs: int(3) });
-    const scores = b.mul(b.matmul(q, b.transpose(k, [0, 1, 3, 2])), b.scalar(1 / Math.sqrt(D / HEADS)));
-    const weights = b.op("Softmax", [b.add(scores, causal)], { axis: int(-1) });
-    const mixed = b.reshape(b.transpose(b.matmul(weights, u), [0, 2, 1, 3]), [0, 0, D]);
-    v = b.add(v, linear(mixed, D, D, `l${i}.o`));
-    const inner = b.op("Gelu", [linear(layerNorm(v, D, `l${i}.n2`), D, 4 * D, `l${i}.up`)]);
-    v = b.add(v, linear(inner, 4 * D, D, `l${i}.down`));
-  }
-  return finish(linear(layerNorm(v, D, "n"), D, VOCABULARY, "out"), [T, VOCABULARY], 16, text);
+  const spec = { vocabulary, context: 128, width: 128, layers: 4, heads: 4, embedding: 0, tied: false, rng };
+  return { ...text, trainable: buildLanguageModel("gpt", spec), batch: 16, shape: [128] };
 }
 
 export const models = {

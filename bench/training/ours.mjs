@@ -14,7 +14,7 @@ const [name, kind, threads, seconds] = [
 const model = models[name]();
 const { trainable, batch, loss } = model;
 const layout = layoutOf(trainable.model, trainable.parameters);
-const rule = updateRule(sgd, layout);
+const rule = updateRule(sgd);
 const { features, targets } = dataOf(model);
 const weights = new Float32Array(batch).fill(1 / batch);
 const packed = pack(trainable.model, layout);
@@ -23,14 +23,13 @@ let step;
 let close;
 if (kind === "plain") {
   const programs = openPrograms(ortEngine, trainable, threads);
+  let spare = new Float32Array(packed.length);
   step = async () => {
-    state = (
-      await programs.step({ rule, loss }, state, {}, rule.ratesAt(1, 1e-4), {
-        features,
-        targets,
-        weights,
-      })
-    ).state;
+    const rates = rule.ratesAt(1, 1e-4);
+    const batch = { features, targets, weights };
+    const made = await programs.step({ rule, loss }, state, {}, rates, batch, { ...state, parameters: spare });
+    spare = state.parameters;
+    state = made.state;
   };
   close = () => programs.close();
 } else {

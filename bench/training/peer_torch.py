@@ -91,7 +91,7 @@ class Transformer(nn.Module):
         t, d = 128, 128
         self.embed, self.place = nn.Embedding(VOCABULARY, d), nn.Embedding(t, d)
         self.layers = nn.Sequential(*[Layer(d, 4) for _ in range(4)])
-        self.n, self.out = nn.LayerNorm(d), nn.Linear(d, VOCABULARY)
+        self.n, self.out = nn.LayerNorm(d), nn.Linear(d, VOCABULARY, bias=False)
 
     def forward(self, x):
         # Places are looked up for each example: Opacus wants a batch axis on every layer's input.

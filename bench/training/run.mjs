@@ -1,21 +1,23 @@
-// Milliseconds and peak memory of one full training step, plain and clipped per example, against PyTorch in one run.
-// Usage: node bench/training/run.mjs PYTHON [SECONDS [THREADS]]   PYTHON has torch (pip install torch==2.13.0; with opacus, that is
-// measured too); needs `npm run build`. All take turns, three rounds; results go to bench/results/training.md and .json.
+// Milliseconds and peak memory of one full training step, plain and clipped per example, against PyTorch and Opacus in one run.
+// Usage: node bench/training/run.mjs PYTHON [SECONDS [MODELS [ROUNDS [THREADS]]]]   MODELS are joined by commas, all when absent.
+// PYTHON has torch (pip install torch==2.13.0; with opacus, that is measured too); needs `npm run build`. All take turns; results go
+// to bench/results/training.json, where rows of other models stay, and training.md.
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { models } from "./models.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const python = process.argv[2];
-const seconds = process.argv[3] ?? "3";
+const results = join(here, "../results");
+const [python, seconds = "2", chosen, rounds = "3", given] = process.argv.slice(2);
 if (python === undefined) {
-  console.error("usage: node bench/training/run.mjs PYTHON [SECONDS [THREADS]], where PYTHON can import torch");
+  console.error("usage: node bench/training/run.mjs PYTHON [SECONDS [MODELS [ROUNDS [THREADS]]]]");
   process.exit(2);
 }
-const threads = process.argv[4] ?? String(Math.min(2, availableParallelism()));
-const ROUNDS = 3;
+const names = chosen === undefined || chosen === "" ? Object.keys(models) : chosen.split(",");
+const threads = given ?? String(Math.min(2, availableParallelism()));
 const run = (command, args) =>
   JSON.parse(execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
 const ours = (model, kind) => run(process.execPath, [join(here, "ours.mjs"), model, kind, threads, seconds]);
@@ -27,68 +29,75 @@ try {
 } catch {
   opacus = false;
 }
-const rows = [];
-let torch = "";
-for (const model of ["tabular", "mnist-cnn", "resnet18-gn", "char-lstm", "transformer"]) {
-  const rounds = Array.from({ length: ROUNDS }, () => ({
+const file = join(results, "training.json");
+const old = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).filter((row) => row.load !== undefined) : [];
+const rows = new Map(old.map((row) => [row.model, row]));
+for (const model of names) {
+  const turns = Array.from({ length: Number(rounds) }, () => ({
     plain: ours(model, "plain"),
     torch: theirs(model, "plain"),
     clipped: ours(model, "clipped"),
-    vmap: theirs(model, "vmap"),
     ...(opacus && { opacus: theirs(model, "opacus") }),
   }));
-  torch = rounds[0].torch.engine;
-  const ms = (key) => median(rounds.map((r) => r[key].ms));
-  const ratio = (above, below) => median(rounds.map((r) => r[above].ms / r[below].ms));
-  const best = (key) => Math.min(...rounds.map((r) => r[key].msMin));
-  const peak = (key) => median(rounds.map((r) => r[key].peakMiB));
-  const keys = Object.keys(rounds[0]);
-  rows.push({
+  const keys = Object.keys(turns[0]);
+  const each = (of) => Object.fromEntries(keys.map((key) => [key, of(key)]));
+  const ratio = (above, below) => median(turns.map((t) => t[above].ms / t[below].ms));
+  rows.set(model, {
     model,
-    batch: rounds[0].plain.batch,
-    ms: Object.fromEntries(keys.map((k) => [k, ms(k)])),
-    msBest: Object.fromEntries(keys.map((k) => [k, best(k)])),
-    peakMiB: Object.fromEntries(keys.map((k) => [k, peak(k)])),
+    batch: turns[0].plain.batch,
+    threads: Number(threads),
+    rounds: turns.length,
+    engine: turns[0].torch.engine,
+    opacus: turns[0].opacus?.how ?? null,
+    load: loadavg()[0],
+    ms: each((key) => median(turns.map((t) => t[key].ms))),
+    msBest: each((key) => Math.min(...turns.map((t) => t[key].msMin))),
+    peakMiB: each((key) => median(turns.map((t) => t[key].peakMiB))),
     plainAgainstTorch: ratio("torch", "plain"),
     clippedOverPlain: ratio("clipped", "plain"),
-    clippedAgainstVmap: ratio("vmap", "clipped"),
     clippedAgainstOpacus: opacus ? ratio("opacus", "clipped") : null,
   });
-  console.error(rows.at(-1));
+  console.error(rows.get(model));
 }
-const mean = Math.exp(rows.reduce((s, r) => s + Math.log(r.plainAgainstTorch), 0) / rows.length);
+const all = Object.keys(models)
+  .map((name) => rows.get(name))
+  .filter((row) => row !== undefined);
+const geometric = (of) => Math.exp(all.reduce((s, r) => s + Math.log(of(r)), 0) / all.length);
 const n = (v) => (v === null || v === undefined ? "not measured" : v.toFixed(2));
+const mib = (v) => (v === undefined ? "not measured" : v.toFixed(0));
+const notes = readFileSync(join(here, "notes.md"), "utf8");
 const table = [
-  "# Training step against PyTorch",
+  "# Training step against PyTorch and Opacus",
   "",
-  `Medians of ${ROUNDS} turns of ${seconds} s each; ${threads} threads on ${cpus()[0]?.model ?? "?"}; ${torch}; Node ${process.versions.node};`,
-  `load of the machine at the end ${loadavg()[0].toFixed(1)}: the ratios mean more than the milliseconds.`,
+  `${all[0].threads} threads on ${cpus()[0]?.model ?? "?"}; ${all[0].engine}; Node ${process.versions.node}. All take turns; medians of the rounds' medians.`,
   "Plain: forward, mean cross-entropy, gradients, SGD with momentum. Clipped: every example's gradient cut to norm 1, then the same update, no noise.",
-  "vmap is torch.func.vmap over torch.func.grad; Opacus is its ghost clipping. Peak memory is of the whole process.",
+  "Opacus: ghost clipping; for the LSTM its DPLSTM with hooks, since ghost clipping does not take a layer that is used at every step.",
+  "Peak memory is of the whole process. Load: of the machine at the end of the model's rounds; above 2, others were at work on its two cores.",
   "Made by `node bench/training/run.mjs PYTHON`.",
   "",
-  "| model | batch | plain ms | PyTorch ms | times as fast | clipped ms | over plain | faster than vmap | faster than Opacus | MiB plain, clipped | MiB PyTorch, vmap |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-  ...rows.map(
+  "| model | batch | plain ms | PyTorch ms | times as fast | clipped ms | over plain | Opacus ms | faster than Opacus | MiB plain, clipped | MiB PyTorch, Opacus | load |",
+  "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+  ...all.map(
     (r) =>
       `| ${r.model} | ${r.batch} | ${n(r.ms.plain)} | ${n(r.ms.torch)} | ${n(r.plainAgainstTorch)} | ${n(r.ms.clipped)} | ${n(r.clippedOverPlain)} | ` +
-      `${n(r.clippedAgainstVmap)} | ${n(r.clippedAgainstOpacus)} | ${r.peakMiB.plain.toFixed(0)}, ${r.peakMiB.clipped.toFixed(0)} | ${r.peakMiB.torch.toFixed(0)}, ${r.peakMiB.vmap.toFixed(0)} |`,
+      `${n(r.ms.opacus)} | ${n(r.clippedAgainstOpacus)} | ${mib(r.peakMiB.plain)}, ${mib(r.peakMiB.clipped)} | ${mib(r.peakMiB.torch)}, ${mib(r.peakMiB.opacus)} | ${n(r.load)} |`,
   ),
   "",
   "The same with the fastest step of all rounds, which other work on the machine disturbs least:",
   "",
-  "| model | plain ms | PyTorch ms | times as fast | clipped ms | over plain | vmap ms | Opacus ms | faster than Opacus |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-  ...rows.map(
+  "| model | plain ms | PyTorch ms | times as fast | clipped ms | over plain | Opacus ms | faster than Opacus |",
+  "| --- | --- | --- | --- | --- | --- | --- | --- |",
+  ...all.map(
     ({ model, msBest: m }) =>
-      `| ${model} | ${n(m.plain)} | ${n(m.torch)} | ${n(m.torch / m.plain)} | ${n(m.clipped)} | ${n(m.clipped / m.plain)} | ${n(m.vmap)} | ${n(m.opacus)} | ` +
-      `${n(opacus ? m.opacus / m.clipped : null)} |`,
+      `| ${model} | ${n(m.plain)} | ${n(m.torch)} | ${n(m.torch / m.plain)} | ${n(m.clipped)} | ${n(m.clipped / m.plain)} | ${n(m.opacus)} | ` +
+      `${m.opacus === undefined ? "not measured" : n(m.opacus / m.clipped)} |`,
   ),
   "",
-  `Geometric mean of the plain ratios of medians: ${mean.toFixed(2)}.`,
+  `Geometric mean, times as fast as PyTorch: ${geometric((r) => r.plainAgainstTorch).toFixed(2)} of medians, ` +
+    `${geometric((r) => r.msBest.torch / r.msBest.plain).toFixed(2)} of the fastest steps.`,
   "",
+  notes,
 ].join("\n");
-const results = join(here, "../results");
 writeFileSync(join(results, "training.md"), table);
-writeFileSync(join(results, "training.json"), JSON.stringify(rows, null, 2) + "\n");
+writeFileSync(file, JSON.stringify(all, null, 2) + "\n");
 console.log(table);

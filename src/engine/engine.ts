@@ -17,7 +17,14 @@ export interface Engine {
 export interface Session {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** `fetches` names the outputs wanted, all when absent. Feeds are not modified; outputs are fresh. */
-  run(feeds: Readonly<Record<string, Tensor>>, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
+  /**
+   * `fetches` names the outputs wanted, all when absent. Feeds are not modified; outputs are fresh, but for those with a
+   * tensor in `into`, of their type and shape, which an engine may write to instead of making one.
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches?: readonly string[],
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }

@@ -99,7 +99,7 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
   return {
     inputs: Object.freeze([...session.inputNames]),
     outputs: Object.freeze([...session.outputNames]),
-    async run(feeds, fetches) {
+    async run(feeds, fetches, into) {
       if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
       const wanted = fetches ?? session.outputNames;
       // The binding takes the process down over a result of a type that it does not know.
@@ -107,7 +107,7 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
         const dtype = types.get(name) ?? null;
         if (dtype !== null && !crossing.has(dtype)) throw cannotCross(name, dtype);
       }
-      return await runSession(ort, session, feeds, wanted);
+      return await runSession(ort, session, feeds, wanted, into ?? {});
     },
     async close() {
       if (!open) return;
@@ -122,12 +122,15 @@ async function runSession(
   session: InferenceSession,
   feeds: Readonly<Record<string, Tensor>>,
   fetches: readonly string[],
+  into: Readonly<Record<string, Tensor>>,
 ): Promise<Record<string, Tensor>> {
   const given: Record<string, OrtTensor> = {};
   for (const [name, value] of Object.entries(feeds)) given[name] = toOrt(ort, name, value);
   let answer: InferenceSession.ReturnType;
   try {
-    answer = await session.run(given, [...fetches]);
+    const wanted: Record<string, OrtTensor | null> = {};
+    for (const name of fetches) wanted[name] = into[name] === undefined ? null : toOrt(ort, name, into[name]);
+    answer = await session.run(given, wanted);
   } catch (cause) {
     throw new MarauderError("ENGINE_FAILED", `ONNX Runtime failed while running the model: ${wordsOf(cause)}`, {
       details: { feeds: Object.fromEntries(Object.entries(feeds).map(([k, v]) => [k, `${v.dtype}[${v.dims}]`])) },

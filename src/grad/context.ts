@@ -55,6 +55,20 @@ export function zerosLike(cx: GradientContext, like: string): string {
   return constantOfShape(cx, cx.b.shapeOf(like), 0);
 }
 
+/**
+ * A value in the shape of a primal one. Where at most one size is unknown, the shape is written in numbers: a Shape node
+ * would keep the primal value in memory up to the backward pass.
+ */
+export function inShapeOf(cx: GradientContext, value: string, like: string): string {
+  const dims = cx.shape(like);
+  const open = dims?.filter((d) => typeof d !== "number").length ?? 2;
+  if (dims === null || open > 1 || dims.includes(0)) return cx.b.reshapeLike(value, like);
+  return cx.b.reshape(
+    value,
+    dims.map((d) => (typeof d === "number" ? d : -1)),
+  );
+}
+
 /** A float constant spread over a shape that is known at run time. */
 export function constantOfShape(cx: GradientContext, shape: string, value: number): string {
   const dtype = floatType(cx);

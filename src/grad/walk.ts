@@ -1,5 +1,5 @@
 import { MarauderError } from "../errors.ts";
-import { subgraphs } from "../ir/attributes.ts";
+import { int, subgraphs } from "../ir/attributes.ts";
 import { GraphBuilder, tensorInfo } from "../ir/builder.ts";
 import { constantOf } from "../ir/infer.ts";
 import type { Dim, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
@@ -71,11 +71,15 @@ export function grad(model: Model, options: GradOptions): Gradient {
     if (known === undefined) contributions.set(name, [gradient]);
     else known.push(gradient);
   };
+  const repeated = repeatedWeights(graph, shape);
+  const products = new Map<string, { a: string; dy: string }[]>();
   const newTypes = new Map<string, ValueInfo>();
   /** The sum of what flowed back to a value, or null. Asked once all readers of the value have been visited. */
   const gradientOf = (name: string): string | null => {
     const known = gradients.get(name);
     if (known !== undefined) return known;
+    const uses = products.get(name);
+    if (uses !== undefined) contribute(name, productOfUses(b, uses, shape(name) as number[]));
     const parts = contributions.get(name);
     if (parts === undefined) return null;
     const sum = parts.reduce((a, part) => b.add(a, part));
@@ -114,7 +118,10 @@ export function grad(model: Model, options: GradOptions): Gradient {
     }
     const rule = node.domain === "" || node.domain === "ai.onnx" ? rules[node.op] : undefined;
     if (rule === undefined) throw noRule(node, graph, reached, wrt, of, kept.get(keyOf(node)));
-    const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "");
+    const weight = node.op === "MatMul" && node.domain === "" ? node.inputs[1]! : "";
+    const later = repeated.has(weight) && reached.has(weight) && dys[0] !== null;
+    if (later) products.set(weight, [...(products.get(weight) ?? []), { a: node.inputs[0]!, dy: dys[0]! }]);
+    const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "") && !(later && i === 1);
     if (straightThrough.has(node.op)) estimated.unshift({ op: node.op, node: node.name });
     const parts = orBlame(
       () => rule(contextOf(node, wants), dys),
@@ -163,6 +170,37 @@ function withoutRule(graph: Graph, reached: ReadonlyMap<string, string | null>, 
     for (const name of readsOf(node)) if (reached.has(name)) before.add(name);
   }
   return undefined;
+}
+
+/** Matrices of known sizes that several MatMul nodes multiply with from the right: the weights of a recurrence. */
+function repeatedWeights(graph: Graph, shape: (name: string) => readonly Dim[] | null): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const out = new Set<string>();
+  for (const { op, inputs } of graph.nodes) {
+    const [a, w] = inputs as [string, string];
+    const dims = op === "MatMul" ? shape(w) : null;
+    if (dims?.length !== 2 || !dims.every((d) => typeof d === "number") || (shape(a)?.length ?? 0) < 2) continue;
+    if (seen.has(w)) out.add(w);
+    seen.add(w);
+  }
+  return out;
+}
+
+// W of Yᵢ = Aᵢ·W for i = 1, 2, …      dW = Σ Aᵢᵀ·dYᵢ, which is one product of all rows
+function productOfUses(b: GraphBuilder, uses: readonly { a: string; dy: string }[], dims: readonly number[]): string {
+  const rows = (values: string[], width: number): string => {
+    const flat = values.map((value) => b.reshape(value, [-1, width]));
+    return flat.length === 1 ? flat[0]! : b.op("Concat", flat, { axis: int(0) });
+  };
+  const left = rows(
+    uses.map(({ a }) => a),
+    dims[0]!,
+  );
+  const right = rows(
+    uses.map(({ dy }) => dy),
+    dims[1]!,
+  );
+  return b.matmul(b.transpose(left, [1, 0]), right);
 }
 
 function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: string[], wrt: string[]): void {

@@ -1,5 +1,6 @@
 export { attachLoss, type LossKind, type LossNames, type LossRequest } from "./attach-loss.ts";
 export { foldNormalization, type Normalization } from "./fold-normalization.ts";
+export { geluByErf } from "./gelu-by-erf.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { lowerLinear } from "./lower-linear.ts";
 export { prune } from "./prune.ts";
@@ -10,4 +11,4 @@ export { tapFeatures } from "./tap-features.ts";
 export { ancestors, captured, dependents, namesRead, producers, readers } from "./uses.ts";
 export { halfToNumber, hasFloat16, widenFloat16 } from "./widen-float16.ts";
 export { decompose, decompositions, type Decomposed, type DecomposeOptions } from "./decompose/index.ts";
-export { winograd } from "./winograd.ts";
+export { remakeKernels, winograd } from "./winograd.ts";

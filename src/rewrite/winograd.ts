@@ -114,8 +114,8 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, 
 function kernelsOf(b: GraphBuilder, w: string, from: number, to: number): string {
   // [from, to] here, so that only the nine values of a kernel are moved, and its gradient comes out in this order.
   const turned = b.reshape(b.transpose(b.reshape(w, [to, from, 9]), [1, 0, 2]), [-1, 9]);
-  const matrix = b.constant(float32([TILE ** 2, 9], kernelMatrix), "winograd.kernel");
-  return b.reshape(b.op("Gemm", [matrix, turned], { transB: int(1) }), [TILE ** 2, from, to]);
+  const long = b.op("Gemm", [matrixOf(b), turned], { transB: int(1) }, KERNELS);
+  return b.op("Reshape", [long, b.indices([TILE ** 2, from, to])], {}, KERNELS);
 }
 
 /**
@@ -132,6 +132,38 @@ function constantKernels(b: GraphBuilder, weights: Tensor<"float32">): string {
   }
   const matrix = b.constant(float32([TILE ** 2, 9, 1, 1], kernelMatrix), "winograd.kernel");
   return b.op("Conv", [b.constant(float32([1, 9, from, to], data), "winograd.weights"), matrix]);
+}
+
+/** How the names of transformed kernels begin. */
+const KERNELS = "winograd.kernels";
+const matrixOf = (b: GraphBuilder): string => b.constant(float32([TILE ** 2, 9], kernelMatrix), "winograd.matrix");
+
+/**
+ * Transformed kernels are four times as large as the kernels, and soon made: nodes from `first` on, the backward pass, get
+ * their own instead of keeping the forward pass's in memory.
+ */
+export function remakeKernels(graph: Graph, first: number): Graph {
+  if (!graph.nodes.some((node) => node.outputs[0]!.startsWith(KERNELS))) return graph;
+  const b = new GraphBuilder({ ...graph, nodes: [] });
+  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+  const remade = new Map<string, string>();
+  const again = (name: string): string => {
+    const known = remade.get(name);
+    if (known !== undefined) return known;
+    const { inputs, attributes, op } = makers.get(name)!;
+    // A matrix of its own: what has the same inputs would be found to be the same.
+    const from = inputs[0]!.startsWith(KERNELS) ? again(inputs[0]!) : matrixOf(b);
+    const made = b.op(op, [from, ...inputs.slice(1)], attributes);
+    remade.set(name, made);
+    return made;
+  };
+  graph.nodes.forEach((node, i) => {
+    const inputs = i < first ? node.inputs : node.inputs.map((name) => (name.startsWith(KERNELS) ? again(name) : name));
+    b.append({ ...node, inputs });
+  });
+  const built = b.build();
+  return { ...graph, nodes: built.nodes, constants: built.constants };
 }
 
 // Transforms for the points 0, 1, -1, 2, -2 and infinity: output = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A.

@@ -29,6 +29,7 @@ function model(
   make: (b: GraphBuilder, x: string, p: (name: string, dims: number[]) => string) => string,
   dtype: "float32" | "int64" = "float32",
   out: (number | string)[] = ["N", 3],
+  opset = 18,
 ): Trainable {
   const b = new GraphBuilder();
   const parameters: string[] = [];
@@ -40,7 +41,7 @@ function model(
   // Sizes above 16 are never shared by the builder; smaller ones here differ in their values.
   const logits = make(b, x, p);
   b.output(logits, "float32", out);
-  return { model: modelOf(b.build()), parameters, frozen: [], features: logits };
+  return { model: modelOf(b.build(), opset), parameters, frozen: [], features: logits };
 }
 
 const head = (b: GraphBuilder, x: string, p: (n: string, d: number[]) => string, width: number): string =>
@@ -115,6 +116,25 @@ const cases: Record<string, { made: Trainable; x: Tensor; loss?: LossId; targets
     }),
     x: noise([N, 4, 6]),
   },
+  "group normalization": {
+    made: model(
+      [4, 6],
+      (b, x, p) => {
+        const group = b.op("GroupNormalization", [x, p("gn.s", [4]), p("gn.b", [4])], { num_groups: int(2) });
+        return head(b, b.op("Tanh", [group]), p, 24);
+      },
+      "float32",
+      ["N", 3],
+      21,
+    ),
+    x: noise([N, 4, 6]),
+  },
+  "convolution of many channels, by minimal filtering": {
+    made: model([64, 8, 4], (b, x, p) =>
+      head(b, b.op("Relu", [conv({ pads: ints([1, 1, 1, 1]) }, [64, 64, 3, 3], true)(b, x, p)]), p, 64 * 32),
+    ),
+    x: noise([N, 64, 8, 4]),
+  },
   "a weight that is turned, reshaped and used twice": {
     made: model([6], (b, x, p) => {
       const w = b.reshape(p("tied", [2, 3, 6]), [6, 6]);
@@ -173,19 +193,16 @@ for (const arch of ["char-lstm", "gpt"] as const) {
   }
 }
 
-const sgd = updateRule(
-  {
-    optimizer: "sgd",
-    momentum: 0,
-    nesterov: false,
-    weightDecay: 0,
-    decay: null,
-    decayed: "all",
-    clipNorm: null,
-    ema: 0,
-  },
-  { slots: [], size: 0 },
-);
+const sgd = updateRule({
+  optimizer: "sgd",
+  momentum: 0,
+  nesterov: false,
+  weightDecay: 0,
+  decay: null,
+  decayed: "all",
+  clipNorm: null,
+  ema: 0,
+});
 
 const row = (t: Tensor, i: number): Tensor => {
   const width = t.data.length / t.dims[0]!;

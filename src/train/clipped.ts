@@ -4,10 +4,10 @@ import type { Tensor } from "../tensor/index.ts";
 import { tensor } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
 import { losses } from "./losses.ts";
-import { layoutOf, type Layout } from "./parameters.ts";
+import { layoutOf, slotsOf, type Layout } from "./parameters.ts";
 import { perExample } from "./per-example.ts";
 import type { Frozen } from "./programs.ts";
-import { attachLoss, inputOf, names, type Program } from "./step.ts";
+import { attachLoss, inputOf, names, type UpdateProgram } from "./step.ts";
 import type { LossId } from "./trainer.ts";
 
 const CLIP = "train.clip";
@@ -35,13 +35,13 @@ export interface ClippedGradients {
   close(): Promise<void>;
 }
 
-/** Inputs: input, parameters, frozen constants, targets, clip [1]. Outputs: sum [P], norms [N], losses [N]. */
+/** Inputs: input, parameters, frozen constants, targets, clip [1]. Outputs: norms [N], losses [N]; one vector: the sum. */
 export function clippedProgram(
   trainable: Trainable,
   layout: Layout,
   loss: LossId,
   copies = 1,
-): Program<"sum" | "norms" | "losses"> {
+): UpdateProgram<"norms" | "losses"> {
   const { model, rows } = attachLoss(trainable, layout, losses[loss]);
   const made = perExample(model, rows, [inputOf(trainable), names.targets], layout, copies);
   const { b } = made;
@@ -50,11 +50,11 @@ export function clippedProgram(
   const c = b.op("Min", [b.scalar(1), b.div(clip, b.op("Max", [norms, b.scalar(1e-30)]))]);
   const sum = made.weightedSum(b.reshape(c, [-1]));
   const outputs = {
-    sum: b.output(sum, "float32", [layout.size]),
     norms: b.output(norms, "float32", [null]),
     losses: b.output(rows, "float32", [null]),
   };
-  return { model: { ...made.model, graph: b.build() }, outputs };
+  const vectors = [sum.map((value, k) => b.output(value, "float32", layout.slots[k]!.dims))];
+  return { model: { ...made.model, graph: b.build() }, outputs, vectors };
 }
 
 export interface ClippedOptions {
@@ -72,7 +72,7 @@ export async function openClipped(
 ): Promise<ClippedGradients> {
   const layout = layoutOf(trainable.model, trainable.parameters);
   const { loss = "cross-entropy", copies = 1 } = options;
-  const { model, outputs } = clippedProgram(trainable, layout, loss, copies);
+  const { model, outputs, vectors } = clippedProgram(trainable, layout, loss, copies);
   const session = await engine.load(model, options.threads === undefined ? {} : { threads: options.threads });
   const input = inputOf(trainable);
 
@@ -83,15 +83,23 @@ export async function openClipped(
     targets: Tensor,
     clip: number,
   ): Promise<ClippedGradient> => {
-    const out = await session.run({
+    const feeds: Record<string, Tensor> = {
       ...frozen,
       [input]: features,
       [names.targets]: targets,
-      [names.parameters]: tensor("float32", [parameters.length], parameters),
       [CLIP]: tensor("float32", [1], Float32Array.of(clip)),
-    });
-    const data = (name: keyof typeof outputs): Float32Array => out[outputs[name]]!.data as Float32Array;
-    return { sum: data("sum"), norms: data("norms"), losses: data("losses") };
+    };
+    slotsOf(layout, parameters).forEach((value, k) => (feeds[layout.slots[k]!.name] = value));
+    const sum = new Float32Array(layout.size);
+    const places = slotsOf(layout, sum);
+    const into = Object.fromEntries(vectors[0]!.map((name, k) => [name, places[k]!]));
+    const out = await session.run(feeds, undefined, into);
+    // An engine need not write where it is told to.
+    for (const [name, { data }] of Object.entries(into)) {
+      if (out[name]!.data !== data) data.set(out[name]!.data as Float32Array);
+    }
+    const rows = (name: keyof typeof outputs): Float32Array => out[outputs[name]]!.data as Float32Array;
+    return { sum, norms: rows("norms"), losses: rows("losses") };
   };
   return {
     layout,

@@ -73,7 +73,7 @@ async function run<B extends StepBatch>(
 ): Promise<Float32Array> {
   const { course, trainable, programs, options } = task;
   const frozen = frozenOf(trainable);
-  const rule = updateRule(options, programs.layout);
+  const rule = updateRule(options);
   const kind = { rule, loss: options.loss };
   const first = pack(trainable.model, programs.layout);
   const identity = place === null ? {} : identityOf(task, context, first);
@@ -82,6 +82,8 @@ async function run<B extends StepBatch>(
     left === null
       ? { parameters: first, states: rule.start(first) }
       : { parameters: left.vectors[0]!, states: left.vectors.slice(1) };
+  // Two places for the parameters, by turns.
+  let spare: Float32Array = new Float32Array(first.length);
   let done = left?.step ?? 0;
   const perEpoch = Math.ceil(course.size / options.batch);
   const steps = options.epochs * perEpoch;
@@ -112,9 +114,17 @@ async function run<B extends StepBatch>(
           );
         }
         const rates = rule.ratesAt(batch.step + 1, learningRateAt(options, batch.step, steps));
-        const made = await programs.step(kind, state, frozen, rates, { ...batch, features });
+        const made = await programs.step(
+          kind,
+          state,
+          frozen,
+          rates,
+          { ...batch, features },
+          { ...state, parameters: spare },
+        );
         const at = `epoch ${epoch + 1} of ${options.epochs}, step ${batch.step + 1} of ${steps}`;
         if (!Number.isFinite(made.loss)) throw diverged(at, `the loss is ${made.loss}`, options);
+        spare = state.parameters;
         state = made.state;
         const n = batch.rows.length;
         sums.correct += course.correct(made.logits, batch);

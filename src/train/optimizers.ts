@@ -1,6 +1,4 @@
-import type { GraphBuilder } from "../ir/index.ts";
-import { float32 } from "../tensor/index.ts";
-import type { Layout } from "./parameters.ts";
+import { int, type GraphBuilder } from "../ir/index.ts";
 import type { OptimizerId, TrainOptions } from "./trainer.ts";
 
 export type UpdateOptions = Pick<
@@ -8,9 +6,19 @@ export type UpdateOptions = Pick<
   "optimizer" | "momentum" | "nesterov" | "weightDecay" | "decay" | "decayed" | "clipNorm" | "ema"
 >;
 
+/** What one tensor's update is made from, by name: all of one shape. */
+export interface Updatable {
+  readonly parameter: string;
+  readonly gradient: string;
+  readonly states: readonly string[];
+  /** Number of its axes: biases and scales have one. */
+  readonly rank: number;
+}
+
 /**
- * One update as nodes: gradient clipping, an optimizer, the moving average of the weights. Parameters, gradient and
- * states are vectors of the layout's length; rates are vectors of length 1.
+ * One update as nodes: gradient clipping, an optimizer, the moving average of the weights. States and parameters are
+ * vectors of the layout's length outside the graph, and one tensor for each slot in it. A graph reads an old state
+ * only on the way to the new one, so both may lie in the same memory.
  */
 export interface UpdateRule {
   /** Equal for rules that append the same nodes: a compiled graph serves all options of one key. */
@@ -21,8 +29,8 @@ export interface UpdateRule {
   start(parameters: Float32Array): Float32Array[];
   /** Rates of step t = 1, 2, … at the given learning rate. */
   ratesAt(t: number, learningRate: number): number[];
-  /** Appends the update and returns the names of the new parameters and states. */
-  emit(b: GraphBuilder, p: string, g: string, states: readonly string[], rates: readonly string[]): Updated;
+  /** Appends the updates of all tensors and returns the names of the new parameters and states. Rates are scalars. */
+  emit(b: GraphBuilder, tensors: readonly Updatable[], rates: readonly string[]): Updated[];
   /** The weights that the training ends with: the last ones, or their moving average. */
   result(parameters: Float32Array, states: readonly Float32Array[]): Float32Array;
 }
@@ -86,7 +94,7 @@ const optimizers: Readonly<Record<OptimizerId, Optimizer>> = { sgd, adam };
  * Clipping scales the gradient to a global norm of at most clipNorm (Pascanu et al. 2013, algorithm 1), before the decay.
  * The moving average of step t has the decay min(ema, (1 + t) / (10 + t)), so that it forgets the start.
  */
-export function updateRule(options: UpdateOptions, layout: Layout): UpdateRule {
+export function updateRule(options: UpdateOptions): UpdateRule {
   const { nesterov, clipNorm, ema, weightDecay } = options;
   const optimizer = optimizers[options.optimizer];
   const decay = weightDecay === 0 ? "none" : (options.decay ?? (options.optimizer === "sgd" ? "l2" : "decoupled"));
@@ -110,37 +118,30 @@ export function updateRule(options: UpdateOptions, layout: Layout): UpdateRule {
       if (average) out.push(1 - Math.min(ema, (1 + t) / (10 + t)));
       return out;
     },
-    emit(b, p, g, states, given) {
+    emit(b, tensors, given) {
       const own = given.slice(0, optimizer.rates);
       const rate = (name: string): string => given[optimizer.rates + extra.indexOf(name)]!;
-      let gradient = g;
+      let scale: string | null = null;
       if (clipNorm !== null) {
-        const norm = b.op("Sqrt", [b.op("ReduceSumSquare", [g, b.indices([0])])]);
-        gradient = b.mul(g, b.op("Min", [b.scalar(1), b.div(rate("clip"), b.op("Max", [norm, b.scalar(1e-30)]))]));
+        const squares = tensors.map(({ gradient }) => b.op("ReduceSumSquare", [gradient], { keepdims: int(0) }));
+        const norm = b.op("Sqrt", [squares.reduce((x, y) => b.add(x, y))]);
+        scale = b.op("Min", [b.scalar(1), b.div(rate("clip"), b.op("Max", [norm, b.scalar(1e-30)]))]);
       }
-      let kept = p;
-      if (decay !== "none") {
-        const amount = b.mul(options.decayed === "weights" ? b.mul(p, weightMask(b, layout)) : p, rate("decay"));
-        if (decay === "l2") gradient = b.add(gradient, amount);
-        else kept = b.sub(p, amount);
-      }
-      const updated = optimizer.emit(b, kept, gradient, states, own, nesterov);
-      if (!average) return updated;
-      const before = states[optimizer.states]!;
-      const mean = b.add(before, b.mul(b.sub(updated.parameters, before), rate("ema")));
-      return { parameters: updated.parameters, states: [...updated.states, mean] };
+      return tensors.map(({ parameter: p, gradient: g, states, rank }) => {
+        let gradient = scale === null ? g : b.mul(g, scale);
+        let kept = p;
+        if (decay !== "none" && (options.decayed === "all" || rank > 1)) {
+          const amount = b.mul(p, rate("decay"));
+          if (decay === "l2") gradient = b.add(gradient, amount);
+          else kept = b.sub(p, amount);
+        }
+        const updated = optimizer.emit(b, kept, gradient, states, own, nesterov);
+        if (!average) return updated;
+        const before = states[optimizer.states]!;
+        const mean = b.add(before, b.mul(b.sub(updated.parameters, before), rate("ema")));
+        return { parameters: updated.parameters, states: [...updated.states, mean] };
+      });
     },
     result: (parameters, states) => (average ? states[optimizer.states]! : parameters),
   };
-}
-
-/** 1 for the entries of tensors of two axes and more, 0 for biases and scales. */
-function weightMask(b: GraphBuilder, layout: Layout): string {
-  const mask = new Float32Array(layout.size);
-  let at = 0;
-  for (const { dims, size } of layout.slots) {
-    if (dims.length > 1) mask.fill(1, at, at + size);
-    at += size;
-  }
-  return b.constant(float32([layout.size], mask), "train.decayed");
 }

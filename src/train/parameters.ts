@@ -51,3 +51,9 @@ export function unpack(model: Model, layout: Layout, flat: Float32Array): Model 
   }
   return { ...model, graph: { ...model.graph, constants } };
 }
+
+/** The tensors of a vector of the layout, slot by slot: views of its memory. */
+export function slotsOf(layout: Layout, flat: Float32Array): Tensor<"float32">[] {
+  let at = 0;
+  return layout.slots.map(({ dims, size }) => tensor("float32", dims, flat.subarray(at, (at += size))));
+}

@@ -1,5 +1,5 @@
 import type { GradientContext } from "../grad/index.ts";
-import { patches } from "../grad/rules/conv.ts";
+import { overExamples, patches } from "../grad/rules/conv.ts";
 import { groupOf, readWindow } from "../grad/rules/window.ts";
 import { getFloat, getInt, int, tensorAttribute, type GraphBuilder, type Node } from "../ir/index.ts";
 import { float32, int64 } from "../tensor/index.ts";
@@ -80,9 +80,15 @@ function ofRows(b: GraphBuilder, rows: string, dims: readonly number[]): Use {
   };
 }
 
-/** Norms through the T x T products of the rows of each example pay below this many positions (2 T^2 < p d). */
-const ghostPays = (positions: number | null, entries: number): boolean =>
-  positions !== null && 2 * positions ** 2 < entries;
+/**
+ * Norms through the T x T products of the rows of each example, and the sum by a product of its own, against a product for
+ * each example, which is then read twice (some twelve multiplications' time for an entry) and kept until all norms are known.
+ */
+const MOST_KEPT = 2 ** 18;
+function ghostPays(positions: number | null, d: number, p: number): boolean {
+  if (positions === null) return false;
+  return positions ** 2 * (d + p) < 12 * d * p || (d * p > MOST_KEPT && 2 * positions ** 2 < d * p);
+}
 
 /** dW_n = sum over positions t of a_t b_t', so |dW_n|^2 = sum over s, t of (a_s . a_t)(b_s . b_t). a [N, T, d], b [N, T, p]. */
 const gram = (b: GraphBuilder, a: string, g: string): string =>
@@ -111,11 +117,31 @@ function linear(b: GraphBuilder, site: Site, dy0: string, known: Known): Use | s
   }
   const rows = shape.length === 3 ? a : b.reshape(a, [0, -1, d]);
   const back = shape.length === 3 ? dy : b.reshape(dy, [0, -1, p]);
+  return overTime(b, rows, back, product(shape.slice(1, -1)), d, p);
+}
+
+/** A linear layer [d, p] over positions: rows [N, T, d] in, gradients [N, T, p] out. */
+function overTime(b: GraphBuilder, rows: string, back: string, positions: number | null, d: number, p: number): Use {
   return {
     each: () => b.matmul(swap(b, rows), back),
-    ghost: ghostPays(product(shape.slice(1, -1)), d * p) ? () => gram(b, rows, back) : null,
-    sum: (c) => dot(b.reshape(rows, [-1, d]), b.reshape(weighted(b, back, c, 3), [-1, p])),
+    ghost: ghostPays(positions, d, p) ? () => gram(b, rows, back) : null,
+    sum: (c) =>
+      b.op("Gemm", [b.reshape(rows, [-1, d]), b.reshape(weighted(b, back, c, 3), [-1, p])], { transA: int(1) }),
   };
+}
+
+/** Whether a use is one of `joined`: x·W over positions. */
+export const joins = ({ kind, node, dims }: Site, known: Known): boolean =>
+  kind === "linear" && node.op === "MatMul" && dims.length === 2 && known.dims(node.inputs[0]!)?.length === 3;
+
+/** Several uses of one weight, as in a recurrence, as one: their positions stand one behind the other. */
+export function joined(b: GraphBuilder, sites: readonly { site: Site; dy: string }[], known: Known): Use {
+  const [d, p] = sites[0]!.site.dims as [number, number];
+  const join = (values: string[]): string => b.op("Concat", values, { axis: int(1) });
+  const lengths = sites.map(({ site }) => known.dims(site.node.inputs[0]!)![1]);
+  const positions = lengths.reduce<number | null>((n, t) => (n !== null && typeof t === "number" ? n + t : null), 0);
+  const rows = join(sites.map(({ site }) => site.node.inputs[0]!));
+  return overTime(b, rows, join(sites.map(({ dy }) => dy)), positions, d, p);
 }
 
 function conv(b: GraphBuilder, site: Site, dy: string, known: Known): Use | string {
@@ -143,14 +169,13 @@ function conv(b: GraphBuilder, site: Site, dy: string, known: Known): Use | stri
     return b.reshape(b.matmul(left, right), [0, ...dims]);
   };
   const positions = shape === null ? null : product(shape.slice(2));
-  const pays = group === 1 && ghostPays(positions, m * c * taps);
+  const pays = group === 1 && ghostPays(positions, m, c * taps);
   return {
     each,
     ghost: pays ? () => gram(b, swap(b, columns), swap(b, g)) : null,
     sum(w) {
-      const left = b.reshape(b.transpose(weighted(b, g, w, 3), [1, 0, 2]), [m, -1]);
-      const right = b.reshape(b.transpose(columns, [0, 2, 1]), [-1, c * taps]);
-      return b.reshape(b.matmul(left, right), dims);
+      if (group === 1) return b.reshape(overExamples(b, weighted(b, g, w, 3), columns, m, c * taps), dims);
+      return b.reshape(b.matmul(b.unsqueeze(w, [0]), b.reshape(each(), [-1, m * c * taps])), dims);
     },
   };
 }

@@ -6,17 +6,19 @@ import {
   inferTypes,
   int,
   ints,
+  raiseOpset,
   tensorInfo,
   type Dim,
   type Graph,
   type Model,
   type Node,
 } from "../ir/index.ts";
+import { decompose } from "../rewrite/index.ts";
 import { float32, sizeOf } from "../tensor/index.ts";
 import { batchAxes, knownOf } from "./batch-axis.ts";
-import { useOf, type Site, type Use } from "./per-example-uses.ts";
+import { joined, joins, useOf, type Site, type Use } from "./per-example-uses.ts";
 import type { Layout } from "./parameters.ts";
-import { fewerProducts } from "./step.ts";
+import { fewerProducts, balanced } from "./step.ts";
 
 /** A parameter seen through operators that only move its entries: how a gradient of the view becomes one of it. */
 interface View {
@@ -49,8 +51,8 @@ export interface PerExample {
   readonly model: Model;
   /** Squared norm of each example's gradient over all parameters, shape [N]. */
   readonly squaredNorms: string;
-  /** Appends the sum over examples of c_n times their gradients, as one vector in the order of the layout; c is [N]. */
-  weightedSum(c: string): string;
+  /** Appends the sum over examples of c_n times their gradients, one value in its shape for each slot; c is [N]. */
+  weightedSum(c: string): string[];
 }
 
 /**
@@ -72,25 +74,40 @@ export function perExample(
   layout: Layout,
   copies = 1,
 ): PerExample {
-  const opened = openUses(inferTypes(model), inputs, layout);
+  const raised = inferTypes(raiseOpset(model));
+  // Normalizations, attention and the like in simpler operators; recurrences and branches say for themselves why not.
+  const simple = decompose(raised, { only: (node) => !/^(LSTM|GRU|RNN|If|Loop|Scan)$/.test(node.op) });
+  const opened = openUses(inferTypes(simple.model), inputs, layout);
   const wrt = opened.sites.map((site) => site.at);
   const made = grad(fewerProducts(opened.model), { of: rows, wrt });
-  const typed = inferTypes(made.model);
+  const typed = inferTypes({ ...made.model, graph: balanced(made.model.graph, rows) });
   const b = new GraphBuilder(typed.graph);
   b.clearOutputs();
   const known = knownOf(typed.graph);
   const repeated = opened.sites.filter((site) => site.kind === "each").map((site) => site.at);
   const axes = batchAxes(opened.model.graph, [...inputs, ...repeated], knownOf(opened.model.graph));
   const uses = new Map<string, { use: Use; view: View }[]>();
+  const done = new Set<Site>();
   for (const site of opened.sites) {
     if (axes.get(site.at) !== 0) throw cannot(site.node, "has its examples on another axis than the first");
-    const use = useOf(b, site, made.gradients.get(site.at)!, known);
+    if (done.has(site)) continue;
+    const dyOf = (of: Site): string => made.gradients.get(of.at)!;
+    const same = joins(site, known) ? opened.sites.filter((o) => joins(o, known) && sameView(o.view, site.view)) : [];
+    same.forEach((other) => done.add(other));
+    const use =
+      same.length > 1
+        ? joined(
+            b,
+            same.map((other) => ({ site: other, dy: dyOf(other) })),
+            known,
+          )
+        : useOf(b, site, dyOf(site), known);
     if (typeof use === "string") throw cannot(site.node, use);
     uses.set(site.view.slot, [...(uses.get(site.view.slot) ?? []), { use, view: site.view }]);
   }
   const norms: string[] = [];
   const sums = new Map<string, (c: string) => string>();
-  for (const { name, size } of layout.slots) {
+  for (const { name, dims, size } of layout.slots) {
     const own = uses.get(name) ?? [];
     const flatEach = ({ use, view }: { use: Use; view: View }): string =>
       b.reshape(back(b, use.each(), view, true), [0, size]);
@@ -99,7 +116,7 @@ export function perExample(
     const plain = only?.view.path.every((step) => !("standardized" in step)) === true;
     if (copies === 1 && own.length === 1 && plain && only!.use.ghost !== null) {
       norms.push(only!.use.ghost());
-      sums.set(name, (c) => b.reshape(back(b, only!.use.sum(c), only!.view, false), [-1]));
+      sums.set(name, (c) => back(b, only!.use.sum(c), only!.view, false));
     } else if (own.length > 0) {
       const apart = own.map(flatEach).reduce((x, y) => b.add(x, y));
       const mean = { keepdims: int(0) };
@@ -108,19 +125,19 @@ export function perExample(
           ? apart
           : b.op("ReduceMean", [b.reshape(apart, [-1, copies, size]), b.indices([1])], mean, "train.views");
       norms.push(b.op("ReduceSumSquare", [each, b.indices([1])], { keepdims: int(0) }));
-      sums.set(name, (c) => b.reshape(b.matmul(b.unsqueeze(c, [0]), each), [-1]));
+      sums.set(name, (c) => b.reshape(b.matmul(b.unsqueeze(c, [0]), each), dims));
     }
   }
   return {
     b,
     model: typed,
     squaredNorms: norms.reduce((x, y) => b.add(x, y)),
-    weightedSum(c) {
-      const parts = layout.slots.map(({ name, size }) => sums.get(name)?.(c) ?? b.constant(float32([size])));
-      return parts.length === 1 ? parts[0]! : b.op("Concat", parts, { axis: int(0) });
-    },
+    weightedSum: (c) =>
+      layout.slots.map(({ name, dims }) => sums.get(name)?.(c) ?? b.constant(float32(dims), "train.none")),
   };
 }
+
+const sameView = (a: View, c: View): boolean => a.slot === c.slot && JSON.stringify(a.path) === JSON.stringify(c.path);
 
 const cannot = (node: Node, why: string): MarauderError =>
   new MarauderError(

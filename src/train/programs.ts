@@ -4,7 +4,7 @@ import { float32 } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
 import { losses } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
-import { constantOf, layoutOf, type Layout } from "./parameters.ts";
+import { constantOf, layoutOf, slotsOf, type Layout } from "./parameters.ts";
 import { forwardProgram, inputGradientProgram, inputOf, names, stepProgram, type Program } from "./step.ts";
 import type { LossId } from "./trainer.ts";
 
@@ -36,12 +36,17 @@ export interface WeightedBatch {
  */
 export interface Programs {
   readonly layout: Layout;
+  /**
+   * `spare` is memory for the new state; left out, it is fresh. The new states may take the place of the old ones,
+   * the new parameters may not: they are written while the old ones are still read.
+   */
   step(
     kind: StepKind,
     state: TrainingState,
     frozen: Frozen,
     rates: readonly number[],
     batch: WeightedBatch,
+    spare?: TrainingState,
   ): Promise<{ state: TrainingState; loss: number; logits: Float32Array }>;
   /** Gradient of the summed loss with respect to the inputs, in their shape. */
   inputGradient(
@@ -65,77 +70,80 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
   const layout = layoutOf(trainable.model, trainable.parameters);
   const loaded: Session[] = [];
   const options = threads === undefined ? {} : { threads };
-  const lazy = <K extends string>(make: () => Program<K>): (() => Promise<Loaded<K>>) => {
-    let kept: Promise<Loaded<K>> | null = null;
-    return () => {
-      kept ??= (async () => {
-        const { model, outputs } = make();
-        const session = await engine.load(model, options);
-        loaded.push(session);
-        return { session, outputs };
-      })();
-      return kept;
-    };
+  const opened = async <P extends Program<string>>(program: P): Promise<P & { session: Session }> => {
+    const session = await engine.load(program.model, options);
+    loaded.push(session);
+    return { ...program, session };
   };
-  const kept = <K extends string>(make: (loss: LossId, rule: UpdateRule | null) => Program<K>) => {
-    const known = new Map<string, () => Promise<Loaded<K>>>();
-    return (loss: LossId, rule: UpdateRule | null): Promise<Loaded<K>> => {
+  const kept = <P extends Program<string>>(make: (loss: LossId, rule: UpdateRule | null) => P) => {
+    const known = new Map<string, Promise<P & { session: Session }>>();
+    return (loss: LossId, rule: UpdateRule | null): Promise<P & { session: Session }> => {
       const key = `${loss} ${rule?.key ?? ""}`;
-      const open = known.get(key) ?? lazy(() => make(loss, rule));
+      const open = known.get(key) ?? (async () => await opened(make(loss, rule)))();
       known.set(key, open);
-      return open();
+      return open;
     };
   };
   const steps = kept((loss, rule) => stepProgram(trainable, layout, rule!, losses[loss]));
-  const forward = lazy(() => forwardProgram(trainable, layout));
+  const forward = kept(() => forwardProgram(trainable, layout));
   const inputGradients = kept((loss) => inputGradientProgram(trainable, layout, losses[loss]));
   const input = inputOf(trainable);
   const vector = (data: Float32Array): Tensor<"float32"> => ({ dtype: "float32", dims: [data.length], data });
   const data = (tensor: Tensor | undefined): Float32Array => tensor!.data as Float32Array;
+  const named = (flat: Float32Array, nameOf: (name: string, slot: number) => string): Record<string, Tensor> => {
+    const tensors = slotsOf(layout, flat);
+    return Object.fromEntries(layout.slots.map(({ name }, k) => [nameOf(name, k), tensors[k]!]));
+  };
+  const given = (parameters: Float32Array): Record<string, Tensor> => named(parameters, (name) => name);
 
   return {
     layout,
-    async step({ rule, loss }, state, frozen, rates, { features, targets, weights }) {
-      const { session, outputs } = await steps(loss, rule);
+    async step({ rule, loss }, state, frozen, rates, { features, targets, weights }, spare) {
+      const { session, outputs, vectors } = await steps(loss, rule);
       const feeds: Record<string, Tensor> = {
         ...frozen,
+        ...given(state.parameters),
         [input]: features,
-        [names.parameters]: vector(state.parameters),
         [names.targets]: targets,
         [names.weights]: vector(weights),
         [names.rates]: float32([rates.length], rates),
       };
-      state.states.forEach((s, i) => (feeds[names.state(i)] = vector(s)));
-      const out = await session.run(feeds);
-      return {
-        state: {
-          parameters: data(out[outputs.parameters]),
-          states: state.states.map((_, i) => data(out[outputs[`state${i}`]])),
-        },
-        loss: data(out[outputs.loss])[0]!,
-        logits: data(out[outputs.logits]),
-      };
+      state.states.forEach((s, i) =>
+        Object.assign(
+          feeds,
+          named(s, (name) => names.state(i, name)),
+        ),
+      );
+      const fresh = (): Float32Array => new Float32Array(layout.size);
+      const next = spare ?? { parameters: fresh(), states: state.states.map(fresh) };
+      const into: Record<string, Tensor> = {};
+      [next.parameters, ...next.states].forEach((flat, i) =>
+        Object.assign(
+          into,
+          named(flat, (_, slot) => vectors[i]![slot]!),
+        ),
+      );
+      const out = await session.run(feeds, undefined, into);
+      // An engine need not write where it is told to.
+      for (const [name, tensor] of Object.entries(into)) {
+        if (out[name]!.data !== tensor.data) (tensor.data as Float32Array).set(data(out[name]));
+      }
+      return { state: next, loss: data(out[outputs.loss])[0]!, logits: data(out[outputs.logits]) };
     },
     async inputGradient(loss, parameters, frozen, features, targets) {
       const { session, outputs } = await inputGradients(loss, null);
-      const given = { [input]: features, [names.parameters]: vector(parameters), [names.targets]: targets };
-      return data((await session.run({ ...frozen, ...given }))[outputs.gradient]);
+      const feeds = { ...frozen, ...given(parameters), [input]: features, [names.targets]: targets };
+      return data((await session.run(feeds))[outputs.gradient]);
     },
     async forward(parameters, frozen, features, what) {
-      const { session, outputs } = await forward();
-      const given = { [input]: features, [names.parameters]: vector(parameters) };
-      const out = await session.run({ ...frozen, ...given }, [outputs[what]]);
+      const { session, outputs } = await forward("cross-entropy", null);
+      const out = await session.run({ ...frozen, ...given(parameters), [input]: features }, [outputs[what]]);
       return out[outputs[what]] as Tensor<"float32">;
     },
     async close() {
       for (const session of loaded.splice(0)) await session.close();
     },
   };
-}
-
-interface Loaded<K extends string> {
-  readonly session: Session;
-  readonly outputs: Readonly<Record<K, string>>;
 }
 
 /** The frozen constants of a trainable model as feeds. */

@@ -93,7 +93,7 @@ describe.each<[Arch, number[]]>([
 
   it("has the loss and the gradient of the definition, by central differences in float64", async () => {
     const programs = openPrograms(ortEngine, trainable, 1);
-    const rule = updateRule(plainSgd, programs.layout);
+    const rule = updateRule(plainSgd);
     const parameters = pack(trainable.model, programs.layout).map((v) => v + 0.05 * rng.normal());
     const states = [new Float32Array(parameters.length)];
     const weights = new Float32Array(5).fill(1);

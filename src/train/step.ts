@@ -1,7 +1,6 @@
 import { grad } from "../grad/index.ts";
-import { GraphBuilder, inferTypes, int, tensorInfo, type Graph, type Model } from "../ir/index.ts";
-import { winograd } from "../rewrite/index.ts";
-import { int64 } from "../tensor/index.ts";
+import { GraphBuilder, inferTypes, int, type Graph, type Model } from "../ir/index.ts";
+import { geluByErf, remakeKernels, winograd } from "../rewrite/index.ts";
 import { targetDims, type Loss } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, type Layout } from "./parameters.ts";
@@ -10,17 +9,21 @@ import { knownOf } from "./batch-axis.ts";
 
 /** Names of the inputs that the graphs here add to a model's own. */
 export const names = {
-  parameters: "train.parameters",
   targets: "train.targets",
   weights: "train.weights",
-  state: (i: number): string => `train.state.${i}`,
+  state: (i: number, slot: string): string => `train.state.${i}.${slot}`,
   rates: "train.rates",
 } as const;
 
-/** A graph to run, and the names of its outputs by what they are. */
+/** A graph to run, and the names of its outputs by what they are. Its parameters are inputs under their own names. */
 export interface Program<K extends string> {
   readonly model: Model;
   readonly outputs: Readonly<Record<K, string>>;
+}
+
+/** A graph with outputs that are vectors of the layout: one output for each slot, in its shape. */
+export interface UpdateProgram<K extends string> extends Program<K> {
+  readonly vectors: readonly (readonly string[])[];
 }
 
 /** Inputs: input, parameters, frozen constants. Outputs: logits [N, classes] and features [N, width]. */
@@ -50,38 +53,43 @@ export function inputGradientProgram(trainable: Trainable, layout: Layout, loss:
 }
 
 /**
- * One training step. Inputs: input, parameters, frozen constants, targets, weights [N], state.0 …, rates. Outputs: the
- * new parameters and states, the loss (a scalar: the sum over rows of weight times loss, so the weights carry the division
- * by the batch size) and the logits before the update.
+ * One training step. Inputs: input, parameters, frozen constants, targets, weights [N], states, rates. Outputs: the
+ * loss (a scalar: the sum over rows of weight times loss, so the weights carry the division by the batch size) and the
+ * logits before the update; vectors: the new parameters and states.
  */
 export function stepProgram(
   trainable: Trainable,
   layout: Layout,
   rule: UpdateRule,
   lossOf: Loss,
-): Program<"parameters" | "loss" | "logits" | `state${number}`> {
+): UpdateProgram<"loss" | "logits"> {
   const attached = attachLoss(trainable, layout, lossOf);
   const weighted = new GraphBuilder(attached.model.graph);
   const weights = weighted.input(names.weights, "float32", [null]);
   const loss = weighted.reduceSum(weighted.mul(attached.rows, weights), [0], false);
   const model = fewerProducts({ ...attached.model, graph: weighted.build() });
-  const made = grad(model, { of: loss, wrt: [names.parameters] });
-  const b = new GraphBuilder(made.model.graph);
+  const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
+  const b = new GraphBuilder(balanced(made.model.graph, loss));
   b.clearOutputs();
-  const states = Array.from({ length: rule.states }, (_, i) => b.input(names.state(i), "float32", [layout.size]));
   const packed = b.input(names.rates, "float32", [rule.rates]);
-  const rates = b.opN("Split", [packed], rule.rates, { axis: int(0), num_outputs: int(rule.rates) }, "rate");
-  const updated = rule.emit(b, names.parameters, made.gradients.get(names.parameters)!, states, rates);
-  const outputs: Record<string, string> = {
-    parameters: b.output(updated.parameters, "float32", [layout.size]),
+  const rates = b
+    .opN("Split", [packed], rule.rates, { axis: int(0), num_outputs: int(rule.rates) }, "rate")
+    .map((rate) => b.squeeze(rate, [0]));
+  const tensors = layout.slots.map(({ name, dims }) => ({
+    parameter: name,
+    gradient: made.gradients.get(name)!,
+    states: Array.from({ length: rule.states }, (_, i) => b.input(names.state(i, name), "float32", dims)),
+    rank: dims.length,
+  }));
+  const updated = rule.emit(b, tensors, rates);
+  const outputs = {
     loss: b.output(loss, "float32", []),
     logits: b.output(trainable.model.graph.outputs[0]!.name, "float32", null),
   };
-  updated.states.forEach((state, i) => (outputs[`state${i}`] = b.output(state, "float32", [layout.size])));
-  return {
-    model: { ...made.model, graph: b.build() },
-    outputs: outputs as Record<"parameters" | "loss" | "logits" | `state${number}`, string>,
-  };
+  const vectors = Array.from({ length: rule.states + 1 }, (_, i) =>
+    updated.map(({ parameters, states }, k) => b.output([parameters, ...states][i]!, "float32", layout.slots[k]!.dims)),
+  );
+  return { model: { ...made.model, graph: b.build() }, outputs, vectors };
 }
 
 /** The same model with convolutions by minimal filtering, where that pays in a training step. */
@@ -90,43 +98,23 @@ export function fewerProducts(model: Model): Model {
   return { ...typed, graph: winograd(typed.graph, knownOf(typed.graph).dims) };
 }
 
-/** The model's graph with its parameters read from one vector, and the frozen constants as inputs. */
+/** The graph of a gradient, where its two passes share work, and keep less for each other; the first ends with the value `loss`. */
+export function balanced(graph: Graph, loss: string): Graph {
+  return geluByErf(remakeKernels(graph, graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1));
+}
+
+/** The model's graph with its parameters and its frozen constants as inputs. */
 export function openParameters(trainable: Trainable, layout: Layout): Graph {
   const { model, parameters, frozen } = trainable;
   const opened = new Set([...parameters, ...frozen]);
   const base = model.graph;
-  const constants = new Map([...base.constants].filter(([name]) => !opened.has(name)));
-  const b = new GraphBuilder({ ...base, nodes: [], constants });
-  const flat = b.input(names.parameters, "float32", [layout.size]);
+  const b = new GraphBuilder({
+    ...base,
+    constants: new Map([...base.constants].filter(([name]) => !opened.has(name))),
+  });
+  for (const { name, dims } of layout.slots) b.input(name, "float32", dims);
   for (const name of frozen) b.input(name, "float32", constantOf(model, name).dims);
-  const split = (outputs: string[]): void =>
-    b.append({
-      op: "Split",
-      domain: "",
-      name: "train.split",
-      inputs: [
-        flat,
-        b.constant(
-          int64(
-            [outputs.length],
-            layout.slots.map((s) => s.size),
-          ),
-          "train.sizes",
-        ),
-      ],
-      outputs,
-      attributes: { axis: int(0) },
-    });
-  split(layout.slots.map(({ name, dims }) => (dims.length === 1 ? name : `train.flat.${name}`)));
-  for (const { name, dims } of layout.slots) {
-    if (dims.length === 1) continue;
-    const inputs = [`train.flat.${name}`, b.indices(dims)];
-    b.append({ op: "Reshape", domain: "", name: `train.shape.${name}`, inputs, outputs: [name], attributes: {} });
-  }
-  for (const node of base.nodes) b.append(node);
-  const graph = b.build();
-  const known = layout.slots.map(({ name, dims }) => [name, tensorInfo(name, "float32", dims)] as const);
-  return { ...graph, values: new Map([...graph.values, ...known]) };
+  return b.build();
 }
 
 /** The name of the input that holds the examples. */

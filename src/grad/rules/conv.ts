@@ -1,4 +1,5 @@
 import { int, ints } from "../../ir/attributes.ts";
+import type { GraphBuilder } from "../../ir/builder.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
 import { floatConstant, knownSizes, refuse, upTo } from "../context.ts";
 import { all, groupOf, kernelOf, readWindow, type Window } from "./window.ts";
@@ -163,6 +164,13 @@ export function convWeightGradient(
   const taps = sizeOf(window.kernel);
   if (c * group * taps * taps > MOST_ONE_HOT) return wideKernelGradient(cx, x, dy, dims, window, group);
   const columns = patches(cx, x, c * group, window);
+  const positions = knownSizes(cx, cx.node.outputs[0]!, 2);
+  if (group === 1 && positions !== null && joins(sizeOf(positions), m, c * taps)) {
+    return b.reshape(
+      overExamples(b, b.reshape(dy, [0, m, -1]), b.reshape(columns, [0, c * taps, -1]), m, c * taps),
+      dims,
+    );
+  }
   if (group === 1) {
     const product = b.matmul(b.reshape(dy, [0, m, -1]), b.transpose(b.reshape(columns, [0, c * taps, -1]), [0, 2, 1]));
     return b.reshape(b.reduceSum(product, [0], false), dims);
@@ -170,6 +178,18 @@ export function convWeightGradient(
   const left = b.reshape(dy, [0, group, m / group, -1]);
   const right = b.transpose(b.reshape(columns, [0, group, c * taps, -1]), [0, 1, 3, 2]);
   return b.reshape(b.reduceSum(b.matmul(left, right), [0], false), dims);
+}
+
+/**
+ * Whether one product over all examples is cheaper than one for each and their sum: it moves both operands into rows over
+ * examples and places, the other writes every example's product.
+ */
+const joins = (positions: number, m: number, entries: number): boolean => m * entries > 2 * positions * (m + entries);
+
+/** Sum over examples of A_n·B_nᵀ as one matrix product. a [N, m, P], b [N, k, P] -> [m, k]. */
+export function overExamples(b: GraphBuilder, a: string, c: string, m: number, k: number): string {
+  const rows = (value: string, size: number): string => b.reshape(b.transpose(value, [1, 0, 2]), [size, -1]);
+  return b.matmul(rows(a, m), b.transpose(rows(c, k), [1, 0]));
 }
 
 /** Entries of the one-hot kernels beyond which they cost more than they save. */

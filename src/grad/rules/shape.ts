@@ -2,10 +2,10 @@ import { getInt, getInts, getString, int } from "../../ir/attributes.ts";
 import { int64, isFloat } from "../../tensor/index.ts";
 import type { Dim } from "../../ir/graph.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
-import { cast, constantInts, has, rankOf, refuse, scatterBack, upTo, zerosLike } from "../context.ts";
+import { cast, constantInts, has, inShapeOf, rankOf, refuse, scatterBack, upTo, zerosLike } from "../context.ts";
 
 /** Operators that keep the elements in their order. */
-const sameOrder: GradientRule = ({ b, node }, [dy]) => [b.reshapeLike(dy!, node.inputs[0]!)];
+const sameOrder: GradientRule = (cx, [dy]) => [inShapeOf(cx, dy!, cx.node.inputs[0]!)];
 export const Reshape = sameOrder;
 export const Flatten = sameOrder;
 export const Squeeze = sameOrder;

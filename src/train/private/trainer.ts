@@ -127,7 +127,7 @@ export function privateTrainerOf(
       ...session,
     });
     try {
-      const rule = updateRule(updateOptionsOf(options), clipped.layout);
+      const rule = updateRule(updateOptionsOf(options));
       const update = await openUpdate(engine, rule, clipped.layout);
       try {
         return await descend();
