@@ -26,7 +26,7 @@ function committed(): Map<string, string> {
 describe.skipIf(!sharedData)("gradients of every third-party model", () => {
   test(
     "dot-product test, or refused with the reason, as docs/gradient-check.md says",
-    { timeout: 180_000 },
+    { timeout: 400_000 },
     async () => {
       const table = committed();
       const seen = new Set<string>();
