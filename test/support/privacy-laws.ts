@@ -313,12 +313,12 @@ export const laws: readonly Law[] = [
   },
 ];
 
-/** Two parameters, so that norms over all of them are tested: logits = x W + tanh(x) V. */
+/** Two parameters, so that norms over all of them are tested: logits = x W + tanh(x) V. V is not quite 0, or the builder would share them. */
 function twoWeights(width: number): Trainable {
   const b = new GraphBuilder();
   const x = b.input("x", "float32", ["N", width]);
   const [w, v] = ["w", "v"].map((name, k) =>
-    b.constant(float32([width, 2], new Float32Array(2 * width).fill(k / 8)), name),
+    b.constant(float32([width, 2], new Float32Array(2 * width).fill(k / 2 ** 20)), name),
   ) as [string, string];
   const logits = b.output(b.add(b.matmul(x, w), b.matmul(b.op("Tanh", [x]), v)), "float32", ["N", 2], "logits");
   return { model: modelOf(b), parameters: [w, v], frozen: [], features: logits };
