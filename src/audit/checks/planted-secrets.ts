@@ -7,7 +7,7 @@ import type {
 } from "../../contract/index.ts";
 import { upperGamma } from "../../stats/index.ts";
 import type { Check, Judgement } from "../check.ts";
-import { levelsOf, repetitionsOf, type Level } from "./exposure-levels.ts";
+import { familiesOf, levelsOf, repetitionsOf, type Level } from "./exposure-levels.ts";
 import { CHANCE, epochFigure, repetitionFigures } from "./exposure-figures.ts";
 
 type Evidence = CanaryExposureEvidence | CanaryExtractionEvidence;
@@ -41,7 +41,7 @@ export const plantedSecrets: Check<Evidence> = {
     const searched = evidence.find((e): e is CanaryExtractionEvidence => e.kind === "canary-extraction") ?? null;
     const levels = exposed === null ? [] : levelsOf(exposed, 0);
     const out = searched === null ? null : extractedOf(searched, 0);
-    const above = aboveChance(levels);
+    const above = exposed === null ? [] : aboveChance(familiesOf(exposed).flatMap((f) => levelsOf(exposed, 0, f)));
     const proven = out !== null && out.extracted.length > 0 && out.luck < LUCK;
     const base = { details: detailsOf(exposed, searched), measures: measuresOf(levels, out) };
     if (proven) return { ...base, ...given(out, levels), evidence: "witness" };
