@@ -13,6 +13,15 @@ function table(detail) {
   return [head, head.map(() => "---"), ...rows].map((r) => `| ${r.join(" | ")} |`).join("\n");
 }
 
+/** The canary figure as numbers: a row for each model. */
+function figureTable({ caption, series }) {
+  const lines = series.filter((s) => s.style !== "dashed");
+  const head = ["model", ...lines[0].points.map((p) => `planted ${p.x} times`)];
+  const rows = lines.map((s) => [s.name, ...s.points.map((p) => cell({ value: p.y, low: p.low, high: p.high }))]);
+  const body = [head, head.map(() => "---"), ...rows].map((r) => `| ${r.join(" | ")} |`).join("\n");
+  return [caption, "", body, ""];
+}
+
 export function resultsText({ report, models, costs, settings, mails, records, manifest }) {
   const finding = (subject) => report.findings.find((f) => f.subject === subject && f.check === "planted-secrets");
   const own = finding("mail");
@@ -39,9 +48,16 @@ export function resultsText({ report, models, costs, settings, mails, records, m
     `> ${kept.headline}`,
     "",
     ...tables.flatMap((t) => [`## ${t.caption.split(/[:(;]/)[0].trim()}`, "", t.caption, "", table(t), ""]),
+    "## Exposure of each form",
+    "",
+    ...own.details.filter((d) => d.type === "series" && d.caption.startsWith("Exposure of")).flatMap(figureTable),
+    "A secret that is planted 100 times is 100 records, which no guarantee for one record covers: where a private model keeps bits",
+    "above a guess, it is there. The searches still fail.",
+    "",
     "## What it costs",
     "",
-    "Bits for each character of 400 mails that no model saw (standard error over mails):",
+    "Bits for each character of 400 mails that no model saw (standard error over mails). The private models are small, briefly",
+    "trained and pay for their noise; a plain model that was stopped at as many steps (2 epochs) is better and gives away more.",
     "",
     "| model | bits per character | standard error |",
     "| --- | --- | --- |",
