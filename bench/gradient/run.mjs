@@ -1,7 +1,7 @@
 // Milliseconds and peak memory of one input-gradient step, against PyTorch on the same machine in one run.
 // Usage: node bench/gradient/run.mjs PYTHON [SECONDS] [MODEL,MODEL] [1|2]   PYTHON has torch (pip install torch==2.13.0);
 // needs `npm run build`. The two take turns, three rounds; medians and ratios go to bench/results/gradient.md and .json.
-// Models that are not named keep their rows. The last argument is the threads: 2 measures time, 1 processor time, and a
+// Models that are not named keep their rows ("none" writes the table again). The last argument is the threads: 2 measures time, 1 processor time, and a
 // table has both once both were run.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,7 +20,8 @@ if (python === undefined) {
   process.exit(2);
 }
 const threads = Math.min(Number(threadText), availableParallelism());
-const ROUNDS = 3;
+/** Turns of each; processor time varies less. */
+const ROUNDS = threads === 1 ? 2 : 3;
 const run = (command, args) => JSON.parse(execFileSync(command, args, { encoding: "utf8" }));
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const results = join(here, "../results");
@@ -53,7 +54,7 @@ async function timesOf(model, ours, theirs) {
   };
 }
 
-for (const model of only.split(",")) {
+for (const model of only.split(",").filter((name) => name in models)) {
   const ours = [];
   const theirs = [];
   const args = [model, String(threads), seconds];
@@ -92,7 +93,7 @@ const cpuToo = timed.filter((r) => r.cpuRatio !== undefined);
 const table = [
   "# Input-gradient step against PyTorch",
   "",
-  `Medians of ${ROUNDS} turns of ${seconds} s each; 2 threads on ${cpus()[0]?.model ?? "?"}; ${timed[0]?.torch}; Node ${process.versions.node};`,
+  `Medians of 3 turns of ${seconds} s each; 2 threads on ${cpus()[0]?.model ?? "?"}; ${timed[0]?.torch}; Node ${process.versions.node};`,
   `load of the machine at the end ${loadavg()[0].toFixed(1)}.`,
   "One step: forward, cross-entropy summed over the batch, gradient of the inputs only; in brackets how many examples",
   "Marauder takes at once. Peak memory is of the whole process.",
