@@ -88,3 +88,30 @@ describe("train --dp", () => {
     await expect(train(...flags, "--out", at("x.onnx"))).rejects.toThrow(message);
   });
 });
+
+describe("train --dp of a text", () => {
+  const text = ["train", "--dp", "--target-epsilon", "3", "--arch", "char-lstm", "--data", at("lines.txt")];
+  writeFileSync(at("lines.txt"), Array.from({ length: 60 }, (_, i) => `line ${i} of a text\n`).join(""));
+  const run = async (...flags: string[]): Promise<string> => {
+    const main = new Command("marauder").exitOverride();
+    addTrain(main, new AbortController().signal);
+    await main.parseAsync([...text, "--quiet", "--threads", "1", "--out", at("lm.onnx"), ...flags], { from: "user" });
+    return printed;
+  };
+  it("takes each line as a record, and says what was read off the records", async () => {
+    const small = ["--lines", "--width", "8", "--embedding", "4", "--epochs", "1", "--batch", "8", "--json"];
+    const made = JSON.parse(await run(...small, "--statement", at("lm.json"))) as Printed;
+    expect(made.statement.epsilon).toBeLessThanOrEqual(3);
+    expect(made.plan.clip).toBe(1);
+    expect(made.statement.preprocessing.map((p) => p.from)).toEqual(["uncounted", "uncounted"]);
+    expect(made.statement).toEqual(JSON.parse(readFileSync(at("lm.json"), "utf8")));
+    printed = "";
+    const fixed = JSON.parse(await run(...small, "--vocabulary", "bytes", "--context-length", "24")) as Printed;
+    expect(fixed.statement.preprocessing.map((p) => p.from)).toEqual(["public", "public"]);
+    expect((await loadModel(at("lm.onnx"))).metadata["vocabulary"]).toBeDefined();
+  });
+  it("asks what a record is", async () => {
+    await expect(run()).rejects.toThrow(/what a record of this text is: add --lines/);
+    await expect(run("--lines", "--bounds", "0,1")).rejects.toThrow(/--bounds is for classifiers/);
+  });
+});

@@ -18,7 +18,9 @@ import {
   trainPrivateClassifier,
   type Arch,
   type InputBounds,
+  type PrivateHooks,
   type PrivatePlan,
+  type PrivateResult,
   type PrivateTrainOptions,
   type ScheduleId,
   type Trainable,
@@ -41,8 +43,8 @@ export interface PrivateFlags {
   lastLayers?: number;
 }
 
-interface Flags extends PrivateFlags {
-  arch: Arch | undefined;
+/** What every private training reads from the command line. */
+export interface PrivateRunFlags extends PrivateFlags {
   model?: string;
   epochs?: number;
   batch?: number;
@@ -56,6 +58,10 @@ interface Flags extends PrivateFlags {
   threads?: number;
   checkpoint?: string;
   out: string;
+}
+
+interface Flags extends PrivateRunFlags {
+  arch: Arch | undefined;
 }
 
 const only = [
@@ -127,22 +133,11 @@ export async function trainPrivateModel(
     start === null
       ? inputBounds(train, flags.bounds)
       : { bounds: [[0], [1]] as InputBounds, preprocessing: [givenModel(flags.model!)] };
-  const clip = flags.clip ?? 0.1;
-  const plan = calibratePlan({
-    records,
-    batch: flags.batch ?? Math.min(records, Math.max(32, Math.round(records / 60))),
-    epochs: flags.epochs ?? 15,
-    targetEpsilon: flags.targetEpsilon!,
-    clip,
-    ...(flags.delta !== undefined && { delta: flags.delta }),
-    ...(flags.adjacency !== undefined && { adjacency: flags.adjacency }),
-    ...(flags.adaptiveClip === true && { adaptiveClip: {} }),
-    ...(flags.notPrivateSeed !== undefined && { seed: flags.notPrivateSeed }),
-  });
+  const plan = planFor(flags, records, 0.1);
   const context = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
   const whole = start ?? privateArchitecture(flags.arch!, train, bounds, context);
   const trainable = flags.lastLayers === undefined ? whole : lastLayers(whole, flags.lastLayers);
-  const ledger = flags.ledger === undefined ? undefined : openLedger(flags.ledger);
+  const ledger = openLedger(flags.ledger);
   try {
     const { trained, result } = await trainPrivateClassifier(
       ortEngine,
@@ -154,25 +149,15 @@ export async function trainPrivateModel(
         ...(flags.threads !== undefined && { threads: flags.threads }),
       },
       context,
-      {
-        ...(ledger !== undefined && { ledger, label: `train ${flags.out}` }),
-        ...(flags.checkpoint !== undefined && { checkpoint: { store: checkpointFolder(flags.checkpoint) } }),
-      },
+      hooksFor(flags, ledger),
     );
     progress.end();
-    const statement = dp.privacyStatement({
-      event: result.event,
-      adjacency: plan.adjacency,
-      delta: plan.delta,
-      records,
-      noise: plan.noise,
-      released: "the model's parameters after every step",
-      tuning: { kind: flags.settings ?? "undeclared" },
+    const statement = statementOf(
+      flags,
+      result,
       preprocessing,
-      notCovered: [
-        "The accuracy below is of rows that were not trained on; those rows are not protected by this training.",
-      ],
-    });
+      "The accuracy below is of rows that were not trained on; those rows are not protected by this training.",
+    );
     await saveModel(annotated(trained, train, flags.arch), flags.out);
     if (flags.statement !== undefined)
       await writeAtomically(flags.statement, JSON.stringify(statement, null, 2) + "\n");
@@ -197,7 +182,7 @@ export async function trainPrivateModel(
   }
 }
 
-const givenModel = (path: string): dp.Preprocessing => ({
+export const givenModel = (path: string): dp.Preprocessing => ({
   what: `the model that was trained further (${path}), which must not have seen these data`,
   from: "public",
 });
@@ -215,7 +200,48 @@ function stepsOf(flags: Flags, plan: PrivatePlan): Partial<PrivateTrainOptions> 
   };
 }
 
-function openLedger(path: string): dp.Ledger {
+/** The plan of the flags; `clip` is the norm where none is given. */
+export function planFor(flags: PrivateRunFlags, records: number, clip: number): PrivatePlan {
+  return calibratePlan({
+    records,
+    batch: flags.batch ?? Math.min(records, Math.max(32, Math.round(records / 60))),
+    epochs: flags.epochs ?? 15,
+    targetEpsilon: flags.targetEpsilon!,
+    clip: flags.clip ?? clip,
+    ...(flags.delta !== undefined && { delta: flags.delta }),
+    ...(flags.adjacency !== undefined && { adjacency: flags.adjacency }),
+    ...(flags.adaptiveClip === true && { adaptiveClip: {} }),
+    ...(flags.notPrivateSeed !== undefined && { seed: flags.notPrivateSeed }),
+  });
+}
+
+/** Where the training is charged and kept. */
+export const hooksFor = (flags: PrivateRunFlags, ledger: dp.Ledger | undefined): PrivateHooks => ({
+  ...(ledger !== undefined && { ledger, label: `train ${flags.out}` }),
+  ...(flags.checkpoint !== undefined && { checkpoint: { store: checkpointFolder(flags.checkpoint) } }),
+});
+
+/** What may be said of a training that has ended. */
+export const statementOf = (
+  flags: PrivateRunFlags,
+  { plan, event }: Pick<PrivateResult, "plan" | "event">,
+  preprocessing: readonly dp.Preprocessing[],
+  notCovered: string,
+): dp.PrivacyStatement =>
+  dp.privacyStatement({
+    event,
+    adjacency: plan.adjacency,
+    delta: plan.delta,
+    records: plan.records,
+    noise: plan.noise,
+    released: "the model's parameters after every step",
+    tuning: { kind: flags.settings ?? "undeclared" },
+    preprocessing,
+    notCovered: [notCovered],
+  });
+
+export function openLedger(path: string | undefined): dp.Ledger | undefined {
+  if (path === undefined) return undefined;
   if (existsSync(path)) return dp.openLedgerFile(path);
   throw new MarauderError(
     "FILE_NOT_FOUND",

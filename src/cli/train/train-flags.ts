@@ -200,9 +200,15 @@ export function checkTrainFlags(flags: TrainFlags, text: boolean): void {
   else misplaced(ofText, "char-lstm and gpt");
   if (flags.model === undefined) misplaced(ofModels, "--model");
   if (flags.dp === true) {
-    misplaced(ofPlainSteps, "trainings without --dp");
-    if (text)
-      throw new MarauderError("USAGE", `--dp trains classifiers, not ${flags.arch}; leave it out, or use the library`);
+    misplaced(text ? ofPlainSteps.filter((name) => name !== "optimizer") : ofPlainSteps, "trainings without --dp");
+    if (text) {
+      misplaced(["lastLayers", "bounds"], "classifiers");
+      if (flags.lines !== true)
+        throw new MarauderError(
+          "USAGE",
+          "--dp protects records, and it is not said what a record of this text is: add --lines, with one record on each line",
+        );
+    }
   }
   if (!(flags.holdOut > 0 && flags.holdOut < 1)) {
     throw new MarauderError("OPTION_RANGE", `--hold-out must lie between 0 and 1, got ${flags.holdOut}`);

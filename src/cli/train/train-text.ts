@@ -3,9 +3,11 @@ import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
 import { readBytes } from "../../files.ts";
 import { saveModel, type Model } from "../../ir/index.ts";
+import { statementText, type PrivacyStatement } from "../../privacy/index.ts";
 import { seeded } from "../../random/index.ts";
 import { checkpointFolder, heldOutLoss, makeLanguageTrainer, records, windows } from "../../train/index.ts";
-import type { LanguageModel, LanguageOptions, Sequences } from "../../train/index.ts";
+import type { LanguageModel, LanguageOptions, PrivatePlan, Sequences } from "../../train/index.ts";
+import { trainTextPrivately } from "../privacy/train-text-private.ts";
 import { startProgress } from "../progress.ts";
 import { stepOptions, type TrainFlags } from "./train-flags.ts";
 
@@ -24,6 +26,11 @@ export interface TextResult {
   readonly testTokens: number;
   readonly nats: { readonly value: number; readonly standardError: number };
   readonly perplexity: number;
+  /** Of a private training. */
+  readonly plan?: PrivatePlan;
+  readonly noiseMultiplier?: number;
+  readonly updates?: number;
+  readonly statement?: PrivacyStatement;
 }
 
 /** Trains a language model on a text and measures it on a text that it has not seen. */
@@ -37,22 +44,26 @@ export async function trainText(flags: TrainFlags, start: Model | null, signal: 
   const held = examples(test, vocabulary, flags, flags.test ?? `the held-out end of ${flags.data}`, context);
   const progress = startProgress(process.stderr, flags.quiet);
   progress.task(`training ${arch ?? flags.model} on ${data.starts.length} examples of ${data.context} tokens`);
+  const run = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
+  const { width, layers, heads, embedding, tied } = flags;
+  const shape = { arch, width, layers, heads, embedding, tied };
   const trainer = makeLanguageTrainer(ortEngine, {
     ...(flags.threads !== undefined && { threads: flags.threads }),
     ...(start !== null && { start }),
   });
   try {
-    const run = { rng: seeded(flags.seed).child("train"), signal, step: progress.step };
     const kept = flags.checkpoint === undefined ? {} : { checkpoint: { store: checkpointFolder(flags.checkpoint) } };
-    const { width, layers, heads, embedding, tied } = flags;
-    const options = { ...stepOptions(flags), arch, width, layers, heads, embedding, tied } as Partial<LanguageOptions>;
-    const model = await trainer(data, options, run, kept);
+    const options = { ...stepOptions(flags), ...shape } as Partial<LanguageOptions>;
+    const hidden =
+      flags.dp === true ? await trainTextPrivately(flags, data, start, shape as Partial<LanguageOptions>, run) : null;
+    const model = hidden === null ? await trainer(data, options, run, kept) : hidden.model;
     progress.end();
     await saveModel(model.model, flags.out);
     const loss = await measure(model, held, flags);
     await model.close();
     return {
       model: flags.out,
+      ...hidden?.facts,
       ...(arch !== undefined && { arch }),
       ...(flags.model !== undefined && { from: flags.model }),
       seed: flags.seed,
@@ -69,6 +80,7 @@ export async function trainText(flags: TrainFlags, start: Model | null, signal: 
 }
 
 export const textText = (r: TextResult): string =>
+  (r.statement === undefined ? "" : `${statementText(r.statement)}\n\n`) +
   `wrote ${r.model}: ${r.nats.value.toFixed(3)} ± ${(1.96 * r.nats.standardError).toFixed(3)} nats per token on ` +
   `${r.testTokens} held-out tokens (perplexity ${r.perplexity.toFixed(2)}, ${r.vocabulary} different tokens)\n`;
 
