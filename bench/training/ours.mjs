@@ -48,11 +48,15 @@ if (kind === "plain") {
 const first = performance.now();
 for (let i = 0; i < 5 && performance.now() - first < 4000; i++) await step();
 const times = [];
+let cpuMin = Infinity;
 const end = performance.now() + 1000 * seconds;
 while (performance.now() < end || times.length < 4) {
   const begin = performance.now();
+  const before = process.cpuUsage();
   await step();
   times.push(performance.now() - begin);
+  const { user, system } = process.cpuUsage(before);
+  cpuMin = Math.min(cpuMin, (user + system) / 1000);
 }
 times.sort((a, b) => a - b);
 const ms = times[times.length >> 1];
@@ -66,6 +70,7 @@ console.log(
     batch,
     ms,
     msMin: times[0],
+    cpuMin,
     steps: times.length,
     peakMiB,
   }),
