@@ -75,8 +75,12 @@ export function perExample(
   copies = 1,
 ): PerExample {
   const raised = inferTypes(raiseOpset(model));
-  // Normalizations, attention and the like in simpler operators; recurrences and branches say for themselves why not.
-  const simple = decompose(raised, { only: (node) => !/^(LSTM|GRU|RNN|If|Loop|Scan)$/.test(node.op) });
+  // Normalizations, attention and the like in simpler operators; recurrences and branches say for themselves why not, and
+  // the standardization of a weight stays whole: `moved` knows it.
+  const weights = new Set(layout.slots.map(({ name }) => name));
+  const stays = ({ op, inputs: [x] }: Node): boolean =>
+    /^(LSTM|GRU|RNN|If|Loop|Scan)$/.test(op) || (op === "MeanVarianceNormalization" && weights.has(x!));
+  const simple = decompose(raised, { only: (node) => !stays(node) });
   const opened = openUses(inferTypes(simple.model), inputs, layout);
   const wrt = opened.sites.map((site) => site.at);
   const made = grad(fewerProducts(opened.model), { of: rows, wrt });

@@ -83,7 +83,7 @@ const refused: readonly (readonly [string, number, RegExp])[] = [
   [`${pgd} --shape 3x3`, 3, /\[N, 1, 8, 8\]: that does not fit the given shape \[3, 3\]/],
   [`${pgd} --http bad-http.yaml`, 2, /bad-http\.yaml, line \d+ column \d+/],
   [`${pgd} --classes 3`, 2, /are for endpoints; give a URL/],
-  ["audit model.onnx", 2, /needs test data; give --data/],
+  ["audit model.onnx", 2, /needs test data .*; give --data/],
   [
     "audit model.onnx --data test.npz --bounds 0,1 --only bogus",
     2,

@@ -115,10 +115,11 @@ function cropToInput(cx: GradientContext, full: string, x: string, begins: reado
   const { b } = cx;
   const spatial = (value: string): string =>
     b.op("Slice", [b.shapeOf(value), b.indices([2]), b.indices([begins.length + 2])]);
-  const low = b.indices(begins.map((p) => -p));
-  const high = b.sub(b.sub(spatial(x), spatial(full)), low);
-  const pads = b.op("Concat", [low, high], { axis: int(0) });
-  return b.op("Pad", [full, pads, "", b.indices(upTo(begins.length + 2, 2))]);
+  const low = begins.map((p) => -p);
+  const high = b.sub(b.sub(spatial(x), spatial(full)), b.indices(low));
+  // Every axis, and no input that says which: ONNX Runtime 1.30 moves a Transpose through a Pad without turning the axes.
+  const pads = b.op("Concat", [b.indices([0, 0, ...low, 0, 0]), high], { axis: int(0) });
+  return b.op("Pad", [full, pads]);
 }
 
 /** [M, C/g, k] -> [C, M/g, k], flipped along the spatial axes; null where the sizes are not known. */
