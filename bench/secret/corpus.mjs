@@ -21,7 +21,7 @@ export const out = process.env["MARAUDER_SECRET_OUT"] ?? join(tmpdir(), "maraude
 export const SEED = 1;
 /** Predictions of one record: its characters and its end. */
 export const CONTEXT = 64;
-const MAILS = 1000;
+const MAILS = 3000;
 /** Mails of the same archive that no model sees: what privacy costs is measured on them. */
 const HELD_OUT = 400;
 /** Fixed before the data were seen, so that it tells nothing of them. */
