@@ -2,7 +2,8 @@ import { closeSync, fstatSync, openSync, readSync, realpathSync } from "node:fs"
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { MarauderError } from "../errors.ts";
 import { readBytes, systemReason, writeAtomically } from "../files.ts";
-import { decodeModel, encodeModel } from "./codec.ts";
+import { decodeModel } from "./decode.ts";
+import { encodeModel } from "./encode.ts";
 import type { Model } from "./graph.ts";
 import { validate } from "./validate.ts";
 

@@ -1,15 +1,9 @@
 export * from "./graph.ts";
 export * from "./attributes.ts";
 export * from "./builder.ts";
-export {
-  decodeModel,
-  encodeApart,
-  encodeModel,
-  functionsOf,
-  referenceOf,
-  type DecodeOptions,
-  type ModelFunction,
-} from "./codec.ts";
+export { decodeModel, type DecodeOptions } from "./decode.ts";
+export { encodeApart, encodeModel } from "./encode.ts";
+export { functionsOf, referenceOf, type ModelFunction } from "./functions.ts";
 export type { ReadExternal } from "./tensor-codec.ts";
 export { loadModel, saveModel } from "./files.ts";
 export { validate } from "./validate.ts";

@@ -1,6 +1,6 @@
 import { tensor, type Tensor } from "../tensor/index.ts";
 import { getTensor } from "./attributes.ts";
-import { mapGraphs } from "./codec.ts";
+import { mapGraphs } from "./provenance.ts";
 import type { Dim, Graph, Model, Node, ValueInfo } from "./graph.ts";
 import { elementwiseRules } from "./infer/elementwise.ts";
 import { networkRules } from "./infer/network.ts";

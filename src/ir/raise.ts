@@ -1,7 +1,7 @@
 import { MarauderError } from "../errors.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { subgraphs } from "./attributes.ts";
-import { mapGraphs, withoutTraining } from "./codec.ts";
+import { mapGraphs, withoutTraining } from "./provenance.ts";
 import type { Graph, Model, Node, ValueInfo } from "./graph.ts";
 import { constantOf, inferTypes } from "./infer.ts";
 import { rewrites } from "./raise/rewrites.ts";

@@ -1,6 +1,6 @@
 import { excerpt, MarauderError } from "../errors.ts";
 import { subgraphs } from "./attributes.ts";
-import { mapGraphs } from "./codec.ts";
+import { mapGraphs } from "./provenance.ts";
 import type { Graph, Model, Node } from "./graph.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { MarauderError } from "../errors.ts";
-import { mapGraphs } from "../ir/codec.ts";
+import { mapGraphs } from "../ir/provenance.ts";
 import { emptyGraph, functionsOf, GraphBuilder, referenceOf, tensorInfo } from "../ir/index.ts";
 import type { Attribute, Graph, Model, ModelFunction, Node } from "../ir/index.ts";
 import { inline } from "./decompose/inline.ts";

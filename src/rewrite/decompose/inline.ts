@@ -1,4 +1,4 @@
-import { mapGraphs } from "../../ir/codec.ts";
+import { mapGraphs } from "../../ir/provenance.ts";
 import type { Graph, GraphBuilder, Node } from "../../ir/index.ts";
 
 /** Appends the nodes of a sub-graph with its inputs bound to `args`; answers the names of its outputs. */
