@@ -1,7 +1,7 @@
 import { tensorInfo, emptyGraph, GraphBuilder } from "../ir/builder.ts";
 import type { Graph, Model, ValueInfo } from "../ir/graph.ts";
 import { isFloat } from "../tensor/index.ts";
-import { asBranch } from "../rewrite/decompose/inline.ts";
+import { appendIf, asBranch } from "../rewrite/decompose/inline.ts";
 import { prune } from "../rewrite/prune.ts";
 import { captured } from "../rewrite/uses.ts";
 import type { GradientContext } from "./context.ts";
@@ -33,17 +33,7 @@ export function ifGradient(
   const sources = [...new Set(bodies.flatMap(captured))].filter(differentiable);
   const branches = bodies.map((body) => branchGradient(cx, body, sources, dys, model, differentiate, infoOf));
   const outputs = sources.map((name) => b.fresh(`grad_${name}`));
-  b.append({
-    op: "If",
-    domain: "",
-    name: b.fresh("if"),
-    inputs: [node.inputs[0]!],
-    outputs,
-    attributes: {
-      then_branch: { type: "graph", value: branches[0]! },
-      else_branch: { type: "graph", value: branches[1]! },
-    },
-  });
+  appendIf(b, node.inputs[0]!, branches[0]!, branches[1]!, outputs);
   return new Map(sources.map((name, i) => [name, outputs[i]!]));
 }
 

@@ -7,7 +7,9 @@ import {
   num,
   refuse,
   sizeAt,
+  sizes,
   wanted,
+  whole,
   type Decomposition,
   type Site,
 } from "./context.ts";
@@ -42,7 +44,7 @@ export const Attention: Decomposition = (s) => {
       return refuse(s, `${queries} query heads do not share ${shared} key heads`);
     const times = queries / shared;
     const wider = b.op("Expand", [b.unsqueeze(value, [2]), b.indices([1, 1, times, 1, 1])]);
-    const tail = b.op("Slice", [b.shapeOf(value), b.indices([2]), b.indices([4])]);
+    const tail = sizes(s, value, 2, 4);
     return b.op("Reshape", [wider, b.op("Concat", [b.indices([0, queries]), tail], { axis: int(0) })]);
   };
   const width = wide
@@ -68,9 +70,8 @@ export const Attention: Decomposition = (s) => {
 /** 0 where a key stands no later than the query, else a number that softmax turns into 0: [T, S]. */
 function causal(s: Site, q: string, k: string, past: string | null): string {
   const { b } = s;
-  const length = (value: string): string =>
-    b.squeeze(b.op("Slice", [b.shapeOf(value), b.indices([2]), b.indices([3])]), [0]);
-  const [zero, one] = [0, 1].map((v) => b.squeeze(b.indices([v]), [0])) as [string, string];
+  const length = (value: string): string => b.squeeze(sizes(s, value, 2, 3), [0]);
+  const [zero, one] = [whole(s, 0), whole(s, 1)];
   const rows = b.op("Range", [zero, length(q), one]);
   const columns = b.op("Range", [zero, length(k), one]);
   const shifted = past === null ? rows : b.add(rows, length(past));

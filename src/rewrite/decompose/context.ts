@@ -1,8 +1,9 @@
 import { MarauderError } from "../../errors.ts";
 import { int } from "../../ir/index.ts";
 import type { Dim, GraphBuilder, Node } from "../../ir/index.ts";
+import { axisOf } from "../../ir/infer/types.ts";
 import { codeOfDtype } from "../../ir/tensor-codec.ts";
-import { tensor, type DType, type Tensor } from "../../tensor/index.ts";
+import { int64, tensor, type DType, type Tensor } from "../../tensor/index.ts";
 
 /** What a decomposition sees: a builder to emit with, its node, and what is known of values before the run. */
 export interface Site {
@@ -55,6 +56,24 @@ export function floats(s: Site, dims: readonly number[], values: ArrayLike<numbe
 }
 
 export const num = (s: Site, value: number): string => floats(s, [], [value]);
+
+/** A whole number as a constant without axes: as an index, it takes its axis away. */
+export const whole = (s: Site, value: number): string => s.b.constant(int64([], [value]));
+
+/** Entries `from` to before `to` along one axis. */
+export function slice(s: Site, value: string, axis: number, from: number, to: number, step = 1): string {
+  const bounds = [from, to, axis, ...(step === 1 ? [] : [step])].map((i) => s.b.indices([i]));
+  return s.b.op("Slice", [value, ...bounds]);
+}
+
+/** Sizes of a value from axis `from` to before `to`, at run time. */
+export const sizes = (s: Site, value: string, from: number, to: number): string =>
+  s.b.op("Slice", [s.b.shapeOf(value), s.b.indices([from]), s.b.indices([to])]);
+
+/** An axis counted from the front. */
+export function fromFront(s: Site, axis: number, rank: number): number {
+  return axisOf(axis, rank) ?? refuse(s, `its axis ${axis} is outside a value of rank ${rank}`);
+}
 
 export function rankOf(s: Site, name: string): number {
   const dims = s.dims(name);

@@ -1,8 +1,8 @@
 import { getInt, getInts, int, subgraphs } from "../../ir/index.ts";
 import type { Graph } from "../../ir/index.ts";
 import { tensor } from "../../tensor/index.ts";
-import { given, refuse, sizeAt, upTo, wanted, type Decomposition, type Site } from "./context.ts";
-import { asBranch, inline } from "./inline.ts";
+import { given, refuse, sizeAt, upTo, wanted, whole, type Decomposition, type Site } from "./context.ts";
+import { appendIf, asBranch, inline } from "./inline.ts";
 
 /** Most rounds that a loop is unrolled for. */
 const MOST_ROUNDS = 4096;
@@ -48,7 +48,7 @@ export const Loop: Decomposition = (s) => {
   const scans: string[][] = body.outputs.slice(1 + carried.length).map(() => []);
   const go = b.constant(tensor("bool", [], Uint8Array.of(1)));
   for (let round = 0; round < rounds; round++) {
-    const made = inline(b, body, [b.constant(tensor("int64", [], BigInt64Array.of(BigInt(round)))), go, ...carried]);
+    const made = inline(b, body, [whole(s, round), go, ...carried]);
     carried = made.slice(1, 1 + carried.length);
     scans.forEach((list, i) => list.push(b.unsqueeze(made[1 + carried.length + i]!, [0])));
   }
@@ -77,23 +77,12 @@ function stoppingLoop(s: Site, body: Graph, most: number): string[] {
   let carried = node.inputs.slice(2);
   const kept = body.outputs.slice(0, 1 + carried.length);
   for (let round = 0; round < most; round++) {
-    const at = b.constant(tensor("int64", [], BigInt64Array.of(BigInt(round))));
-    const then_branch = asBranch({ ...body, outputs: kept }, [at, yes, ...carried], b.fresh("round"));
+    const goes = asBranch({ ...body, outputs: kept }, [whole(s, round), yes, ...carried], b.fresh("round"));
     const same = kept.map((v, i) => ({ ...v, name: `kept ${i}`, raw: undefined }));
-    const stays = { ...body, nodes: [], constants: new Map(), values: new Map(), inputs: same, outputs: same };
-    const else_branch = asBranch(stays, [go, ...carried], b.fresh("stop"));
+    const handsOn = { ...body, nodes: [], constants: new Map(), values: new Map(), inputs: same, outputs: same };
+    const stays = asBranch(handsOn, [go, ...carried], b.fresh("stop"));
     const outputs = kept.map(() => b.fresh("loop"));
-    b.append({
-      op: "If",
-      domain: "",
-      name: outputs[0]!,
-      inputs: [go],
-      outputs,
-      attributes: {
-        then_branch: { type: "graph", value: then_branch },
-        else_branch: { type: "graph", value: else_branch },
-      },
-    });
+    appendIf(b, go, goes, stays, outputs);
     [go, ...carried] = outputs as [string, ...string[]];
   }
   return carried;

@@ -3,6 +3,7 @@ import { grad } from "../../grad/index.ts";
 import { emptyGraph, GraphBuilder, int, tensorInfo, type Attribute, type Dim, type Model } from "../../ir/index.ts";
 import { float32, tensor } from "../../tensor/index.ts";
 import { decompose } from "./decompose.ts";
+import { asBranch } from "./inline.ts";
 
 function model(emit: (b: GraphBuilder) => string, dims: readonly Dim[]): Model {
   const b = new GraphBuilder(emptyGraph);
@@ -69,4 +70,13 @@ test("a sequence of unknown length: the gradient is refused, and the message say
 
 test("only what is asked for is taken apart", () => {
   expect(decompose(lstm(2), { only: () => false }).model.graph.nodes.map((n) => n.op)).toEqual(["LSTM"]);
+});
+
+test("as a branch, an input that has a default is the value it is bound to", () => {
+  const inner = new GraphBuilder({ ...emptyGraph, inputs: [tensorInfo("v", "float32", [1])] });
+  inner.output(inner.neg("v"), "float32", [1]);
+  const body = { ...inner.build(), constants: new Map([["v", float32([1], [3])]]) };
+  const branch = asBranch(body, ["outside"], "branch");
+  expect(branch.constants.size).toBe(0);
+  expect(branch.nodes.map((n) => n.inputs)).toEqual([["outside"]]);
 });

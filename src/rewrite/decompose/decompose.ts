@@ -2,7 +2,7 @@ import { MarauderError } from "../../errors.ts";
 import { constantOf, GraphBuilder, inferContents, subgraphs } from "../../ir/index.ts";
 import type { Graph, Model, Node } from "../../ir/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
-import type { Site } from "./context.ts";
+import { refuse, type Site } from "./context.ts";
 import { decompositions } from "./table.ts";
 
 export interface DecomposeOptions {
@@ -83,7 +83,7 @@ function onePass(
       for (const [i, name] of node.outputs.entries()) {
         if (name === "") continue;
         const value = outputs[i] ?? "";
-        if (value === "") throw unsupported(node, `its output ${i} is read, which the decomposition does not offer`);
+        if (value === "") refuse(site, `its output ${i} is read, which the decomposition does not offer`);
         b.append({
           op: "Identity",
           domain: "",
@@ -93,7 +93,7 @@ function onePass(
           attributes: {},
         });
       }
-      if (b.size > MOST_NODES) throw unsupported(node, `the model would grow beyond ${MOST_NODES} nodes`);
+      if (b.size > MOST_NODES) refuse(site, `the model would grow beyond ${MOST_NODES} nodes`);
       replaced.push({ op: node.op, node: node.name });
     } catch (error) {
       if (!(error instanceof MarauderError) || error.code !== "MODEL_UNSUPPORTED") throw error;
@@ -104,11 +104,6 @@ function onePass(
   }
   return inferContents({ ...typed, graph: b.build() }).model;
 }
-
-const unsupported = (node: Node, why: string): MarauderError =>
-  new MarauderError("MODEL_UNSUPPORTED", `${node.op} (node ${JSON.stringify(node.name)}): ${why}`, {
-    details: { op: node.op, node: node.name, why },
-  });
 
 const smallNumbers = (value: Tensor | undefined): readonly number[] | null =>
   value === undefined || value.dtype === "string" || value.data.length > 4096

@@ -1,6 +1,6 @@
 import { getInt, int } from "../../ir/index.ts";
 import { int64 } from "../../tensor/index.ts";
-import { floats, given, rankOf, refuse, sizeAt, upTo, type Decomposition, type Site } from "./context.ts";
+import { floats, fromFront, given, rankOf, refuse, sizeAt, upTo, type Decomposition, type Site } from "./context.ts";
 
 interface Transform {
   /** Entries of the input along the axis, and numbers for each: 1 real, 2 complex. */
@@ -60,8 +60,7 @@ export const DFT: Decomposition = (s) => {
   const { b, node } = s;
   const x = node.inputs[0]!;
   const rank = rankOf(s, x);
-  const asked = s.opset < 20 ? getInt(node, "axis", 1) : (numberOf(s, 2, "its axis") ?? -2);
-  const axis = asked < 0 ? asked + rank : asked;
+  const axis = fromFront(s, s.opset < 20 ? getInt(node, "axis", 1) : (numberOf(s, 2, "its axis") ?? -2), rank);
   const [inverse, onesided] = [getInt(node, "inverse", 0) !== 0, getInt(node, "onesided", 0) !== 0];
   const [from, parts] = [sizeAt(s, x, axis, "the length of its axis"), sizeAt(s, x, rank - 1, "its last axis")];
   const length = numberOf(s, 1, "its length") ?? (inverse && onesided ? 2 * (from - 1) : from);

@@ -19,31 +19,50 @@ export function inline(b: GraphBuilder, body: Graph, args: readonly string[]): s
  * that begin with `tag`, so that it hides nothing.
  */
 export function asBranch(body: Graph, args: readonly string[], tag: string): Graph {
-  const names = new Map<string, string>(body.inputs.map((input, i) => [input.name, args[i] ?? ""]));
-  const own = (name: string): string => `${tag}/${name}`;
-  for (const name of body.constants.keys()) if (!names.has(name)) names.set(name, own(name));
-  for (const node of body.nodes) for (const name of node.outputs) if (name !== "") names.set(name, own(name));
-  const made = new Set([...body.constants.keys(), ...body.nodes.flatMap((node) => node.outputs)]);
-  const nodes = body.nodes.map((node) => ({
-    ...renameNode(node, names),
-    name: node.name === "" ? "" : own(node.name),
-  }));
+  const bound = new Map(body.inputs.map((input, i) => [input.name, args[i] ?? ""]));
+  // A constant of an input's name is its default, which an argument overrides.
+  const constants = [...body.constants].filter(([name]) => !bound.has(name));
+  const made = new Set([...constants.map(([name]) => name), ...body.nodes.flatMap((node) => node.outputs)]);
+  const own = (name: string): string => (name === "" ? "" : `${tag}/${name}`);
+  const names = new Map([...bound, ...Array.from(made, (name) => [name, own(name)] as const)]);
+  const to = (name: string): string => names.get(name) ?? name;
+  const nodes = body.nodes.map((node) => ({ ...renameNode(node, names), name: own(node.name) }));
   // An output that the branch only hands on needs a node that makes it.
   const outputs = body.outputs.map((output, i) => {
-    const name = names.get(output.name) ?? output.name;
-    if (made.has(output.name)) return { ...output, name, raw: undefined };
-    const handed = own(`handed on ${i}`);
-    nodes.push({ op: "Identity", domain: "", name: handed, inputs: [name], outputs: [handed], attributes: {} });
-    return { ...output, name: handed, raw: undefined };
+    if (made.has(output.name)) return { ...output, name: to(output.name), raw: undefined };
+    const name = own(`handed on ${i}`);
+    nodes.push({ op: "Identity", domain: "", name, inputs: [to(output.name)], outputs: [name], attributes: {} });
+    return { ...output, name, raw: undefined };
   });
-  const constants = new Map([...body.constants].map(([name, value]) => [names.get(name)!, value]));
-  const values = new Map(
-    [...body.values].map(([name, v]) => [
-      names.get(name) ?? name,
-      { ...v, name: names.get(name) ?? name, raw: undefined },
-    ]),
-  );
-  return { name: tag, inputs: [], outputs, nodes, constants, values };
+  return {
+    name: tag,
+    inputs: [],
+    outputs,
+    nodes,
+    constants: new Map(constants.map(([name, value]) => [to(name), value])),
+    values: new Map([...body.values].map(([name, v]) => [to(name), { ...v, name: to(name), raw: undefined }])),
+  };
+}
+
+/** Appends an If; its branches make as many values as there are names in `outputs`. */
+export function appendIf(
+  b: GraphBuilder,
+  condition: string,
+  then_branch: Graph,
+  else_branch: Graph,
+  outputs: readonly string[],
+): void {
+  b.append({
+    op: "If",
+    domain: "",
+    name: b.fresh("if"),
+    inputs: [condition],
+    outputs,
+    attributes: {
+      then_branch: { type: "graph", value: then_branch },
+      else_branch: { type: "graph", value: else_branch },
+    },
+  });
 }
 
 /** A node with its values renamed, those that its sub-graphs take from outside included. */

@@ -1,6 +1,5 @@
 import { int } from "../../ir/index.ts";
-import type { Node } from "../../ir/index.ts";
-import { given, refuse, type Decomposition, type Site } from "./context.ts";
+import { cast, given, refuse, type Decomposition, type Site } from "./context.ts";
 
 /**
  * Integer operators as what they stand for: to floats, the operator on floats, and back to integers. Where the last step
@@ -30,12 +29,10 @@ export const QLinearConv: Decomposition = (s) => {
   const terms = [x, w];
   if (bias !== null) {
     const step = b.mul(node.inputs[1]!, node.inputs[4]!);
-    terms.push(b.mul(b.op("Cast", [bias], { to: int(1) }), perTensor(s, 4) ? b.reshape(step, [1]) : step));
+    terms.push(b.mul(cast(s, bias, "float32"), perTensor(s, 4) ? b.reshape(step, [1]) : step));
   }
-  return [toSteps(s, b.op("Conv", terms, convAttributes(node)))];
+  return [toSteps(s, b.op("Conv", terms, node.attributes))];
 };
-
-const convAttributes = ({ attributes }: Node): Node["attributes"] => ({ ...attributes });
 
 // y = quantize(dequantize a · dequantize b)
 export const QLinearMatMul: Decomposition = (s) => {

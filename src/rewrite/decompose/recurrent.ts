@@ -1,6 +1,18 @@
 import { getFloat, getInt, getString, int } from "../../ir/index.ts";
 import { activationsOf, type Activation } from "./activations.ts";
-import { given, num, refuse, sizeAt, upTo, wanted, zeros, type Decomposition, type Site } from "./context.ts";
+import {
+  given,
+  num,
+  refuse,
+  sizeAt,
+  sizes,
+  slice,
+  upTo,
+  wanted,
+  zeros,
+  type Decomposition,
+  type Site,
+} from "./context.ts";
 import { split } from "./control.ts";
 
 /** Most steps that a sequence is unrolled for. */
@@ -37,9 +49,7 @@ function part({ s, hidden, parts }: Cell, value: string, gate: number, axis: num
   const key = `${value} ${gate}`;
   const known = parts.get(key);
   if (known !== undefined) return known;
-  const { b } = s;
-  const bounds = [gate * hidden, (gate + 1) * hidden].map((at) => b.indices([at]));
-  const made = b.op("Slice", [value, ...bounds, b.indices([axis])]);
+  const made = slice(s, value, axis, gate * hidden, (gate + 1) * hidden);
   parts.set(key, made);
   return made;
 }
@@ -113,13 +123,12 @@ const recurrent =
     const ways = direction === "bidirectional" ? 2 : 1;
     const f = activationsOf(s, activations, ways);
     const x = flip(node.inputs[0]!, [1, 0, 2]);
-    const batch = b.op("Slice", [b.shapeOf(x), b.indices([1]), b.indices([2])]);
+    const batch = sizes(s, x, 1, 2);
     const masks = given(s, 4) === null ? null : stepMasks(s, node.inputs[4]!, steps);
     const run = (d: number): { ys: string[]; last: State } => {
       const of = (i: number): string | null => (given(s, i) === null ? null : pick(s, node.inputs[i]!, d));
       const bias = of(3);
-      const half = (from: number): string =>
-        b.op("Slice", [bias!, b.indices([from]), b.indices([from + gates * hidden]), b.indices([0])]);
+      const half = (from: number): string => slice(s, bias!, 0, from, from + gates * hidden);
       const wb = bias === null ? null : half(0);
       const rb = bias === null ? null : half(gates * hidden);
       const product = b.matmul(x, b.transpose(pick(s, w, d), [1, 0]));
@@ -138,7 +147,7 @@ const recurrent =
         if (given(s, i) === null)
           return zeros(s, b.op("Concat", [b.indices([1]), batch, b.indices([hidden])], { axis: int(0) }));
         const all = flip(node.inputs[i]!, [1, 0, 2]);
-        return ways === 1 ? all : b.op("Slice", [all, b.indices([d]), b.indices([d + 1]), b.indices([0])]);
+        return ways === 1 ? all : slice(s, all, 0, d, d + 1);
       };
       let state: State = { h: start(5), c: hasCell ? start(6) : null };
       const backwards = direction === "reverse" || d === 1;
@@ -183,8 +192,7 @@ const recurrent =
   };
 
 /** Direction `d` of a parameter that is stacked by direction. */
-const pick = ({ b }: Site, value: string, d: number): string =>
-  b.squeeze(b.op("Slice", [value, b.indices([d]), b.indices([d + 1]), b.indices([0])]), [0]);
+const pick = (s: Site, value: string, d: number): string => s.b.squeeze(slice(s, value, 0, d, d + 1), [0]);
 
 /** For each step, which examples still run: [B, 1]; null where every length is known to be the whole sequence. */
 function stepMasks(s: Site, lengths: string, steps: number): string[] | null {

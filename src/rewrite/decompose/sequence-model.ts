@@ -1,9 +1,6 @@
 import { getInt, getString, int } from "../../ir/index.ts";
-import { int64, tensor } from "../../tensor/index.ts";
-import { given, num, rankOf, refuse, sizeAt, upTo, type Decomposition, type Site } from "./context.ts";
-
-const slice = ({ b }: Site, x: string, axis: number, from: number, to: number, step = 1): string =>
-  b.op("Slice", [x, b.indices([from]), b.indices([to]), b.indices([axis]), b.indices([step])]);
+import { int64 } from "../../tensor/index.ts";
+import { fromFront, given, num, rankOf, refuse, sizeAt, sizes, slice, upTo, type Decomposition } from "./context.ts";
 
 /** "To the end", beyond any size. */
 const END = Number.MAX_SAFE_INTEGER;
@@ -50,8 +47,7 @@ export const TensorScatter: Decomposition = (s) => {
   const { b, node } = s;
   const [past, update] = node.inputs as [string, string];
   const rank = rankOf(s, past);
-  const asked = getInt(node, "axis", -2);
-  const axis = asked < 0 ? asked + rank : asked;
+  const axis = fromFront(s, getInt(node, "axis", -2), rank);
   const steps = sizeAt(s, update, axis, "the length of the update");
   const along = (values: string, a: number): string =>
     b.unsqueeze(
@@ -62,8 +58,7 @@ export const TensorScatter: Decomposition = (s) => {
   const starts = given(s, 2);
   if (starts !== null) places = b.add(places, along(starts, 0));
   if (getString(node, "mode", "linear") === "circular") {
-    const size = b.op("Slice", [b.shapeOf(past), b.indices([axis]), b.indices([axis + 1])]);
-    places = b.op("Mod", [places, size]);
+    places = b.op("Mod", [places, sizes(s, past, axis, axis + 1)]);
   }
   const spread = b.op("Expand", [places, b.shapeOf(update)]);
   return [b.op("ScatterElements", [past, spread, update], { axis: int(axis) })];
@@ -74,8 +69,7 @@ export const CumProd: Decomposition = (s) => {
   const { b, node } = s;
   const x = node.inputs[0]!;
   const rank = rankOf(s, x);
-  const asked = s.numbers(node.inputs[1])?.[0] ?? refuse(s, "its axis is known only at run time");
-  const axis = asked < 0 ? asked + rank : asked;
+  const axis = fromFront(s, s.numbers(node.inputs[1])?.[0] ?? refuse(s, "its axis is known only at run time"), rank);
   const size = sizeAt(s, x, axis, "the length of its axis");
   const reverse = getInt(node, "reverse", 0) !== 0;
   /** Moved by n entries towards the end (or the beginning), with ones coming in. */
@@ -91,41 +85,4 @@ export const CumProd: Decomposition = (s) => {
   let y = x;
   for (let n = 1; n < size; n *= 2) y = b.mul(y, shifted(y, n));
   return [getInt(node, "exclusive", 0) !== 0 ? shifted(y, 1) : y];
-};
-
-/** Largest matrix whose determinant is written out: 2ⁿ·n products. */
-const LARGEST = 8;
-
-// det A, expanded along the rows: the minor of the first k rows for every choice of k columns
-export const Det: Decomposition = (s) => {
-  const { b, node } = s;
-  const x = node.inputs[0]!;
-  const rank = rankOf(s, x);
-  const n = sizeAt(s, x, rank - 1, "the size of its matrices");
-  if (n > LARGEST)
-    return refuse(
-      s,
-      `matrices of ${n} rows; expected at most ${LARGEST}: a larger one needs an inverse, which ONNX does not have`,
-    );
-  const scalar = (i: number): string => b.constant(tensor("int64", [], BigInt64Array.of(BigInt(i))));
-  const entries = upTo(n).map((i) => {
-    const row = b.op("Gather", [x, scalar(i)], { axis: int(rank - 2) });
-    return upTo(n).map((j) => b.op("Gather", [row, scalar(j)], { axis: int(rank - 2) }));
-  });
-  let minors = new Map<number, string>(upTo(n).map((j) => [1 << j, entries[0]![j]!]));
-  for (let k = 1; k < n; k++) {
-    const next = new Map<number, string>();
-    for (let chosen = 1; chosen < 1 << n; chosen++) {
-      const columns = upTo(n).filter((j) => (chosen & (1 << j)) !== 0);
-      if (columns.length !== k + 1) continue;
-      const terms = columns.map((j) => b.mul(entries[k]![j]!, minors.get(chosen & ~(1 << j))!));
-      const signed = terms.map((term, i) => ((k + i) % 2 === 0 ? term : b.neg(term)));
-      next.set(
-        chosen,
-        signed.reduce((sum, term) => b.add(sum, term)),
-      );
-    }
-    minors = next;
-  }
-  return [minors.get((1 << n) - 1) ?? refuse(s, "an empty matrix")];
 };
