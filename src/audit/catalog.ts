@@ -1,5 +1,5 @@
 import { evasionAttacks } from "../attacks/evasion/index.ts";
-import { exposure, extract, membershipAttacks, memorizationScore } from "../attacks/memorization/index.ts";
+import { membershipAttacks, memorizationScore, secretAttacks } from "../attacks/memorization/index.ts";
 import { badnets, labelFlip } from "../attacks/poisoning/index.ts";
 import type { Described, OptionSpec, Paper, Risk, Threat } from "../contract/index.ts";
 import { knnLabelAgreement, spectralSignatures } from "../defenses/data/index.ts";
@@ -43,7 +43,7 @@ const own = { needs: [], paper: null, differences: [] } as const;
 export const catalog: readonly CatalogEntry[] = [
   ...[labelFlip, badnets].map((a) => method("attack", "poisoning", a)),
   ...evasionAttacks.map((a) => method("attack", "evasion", a)),
-  ...[...membershipAttacks, memorizationScore, exposure, extract].map((a) => method("attack", "memorization", a)),
+  ...[...membershipAttacks, memorizationScore, ...secretAttacks].map((a) => method("attack", "memorization", a)),
   ...[spectralSignatures, knnLabelAgreement].map((d) => method("detector", "poisoning", d)),
   method("defense", "evasion", adversarialTraining),
   method("defense", "memorization", pate),

@@ -1,16 +1,16 @@
 import { basename } from "node:path";
 import { lineBefore } from "../attacks/memorization/index.ts";
 import type { PlanCanaries, PlanSubject, ReportSubject } from "../contract/index.ts";
-import { parseManifest, spacesOf, encodeText, type Dataset } from "../data/index.ts";
+import { encodeText, parseManifest, spacesOf, type Dataset } from "../data/index.ts";
 import { ortEngine } from "../engine/ort-node.ts";
 import { MarauderError } from "../errors.ts";
 import { readBytes } from "../files.ts";
 import { encodeModel, loadModel, type Model } from "../ir/index.ts";
-import { float32, sizeOf } from "../tensor/index.ts";
+import { float32 } from "../tensor/index.ts";
 import { openLanguageTarget, type LanguageTarget } from "../target/index.ts";
 import { makeTrainer } from "../train/index.ts";
-import type { OpenSettings } from "./open.ts";
 import type { OpenSubject } from "./run.ts";
+import { parametersOf } from "./parameters.ts";
 import { canonicalJson, sha256 } from "./store.ts";
 
 /**
@@ -23,11 +23,11 @@ export async function openLanguageSubject(
   canaries: PlanCanaries,
   model: Model,
   at: (path: string) => string,
-  _settings: OpenSettings,
 ): Promise<OpenSubject> {
   const path = at(canaries.manifest);
   const manifest = parseManifest((await readBytes(path, "manifest of canaries")).toString("utf8"), canaries.manifest);
   const name = basename(planned.model!);
+  checkTitles([planned.title ?? name, ...(canaries.compare ?? []).map((other) => other.title)]);
   const opened: LanguageTarget[] = [];
   const closeAll = async (): Promise<void> => {
     for (const target of opened) await target.close();
@@ -49,7 +49,6 @@ export async function openLanguageSubject(
       files.push(file);
       models.push({ title: other.title, target: await open(file, basename(other.model)), ...trainingOf(other) });
     }
-    checkTitles(models.map((m) => m.title));
     const before = canaries.before ?? lineBefore(target);
     const planted = manifest.canaries.filter((c) => c.repetitions > 0).length;
     const described: ReportSubject = {
@@ -57,7 +56,7 @@ export async function openLanguageSubject(
       title: planned.title ?? planned.id,
       description: [
         name,
-        `${parametersOf(model).toLocaleString("en")} parameters`,
+        parametersOf(model),
         `${target.vocabulary.size} ${target.vocabulary.kind}`,
         `${planted} planted canaries and ${manifest.canaries.length - planted} controls in ${manifest.records.toLocaleString("en")} records`,
       ].join(", "),
@@ -112,9 +111,6 @@ const trainingOf = ({ epochs, epsilon }: { epochs?: number; epsilon?: number }) 
 
 const assumption = (before: string): string =>
   `${before === "" ? "nothing" : "a line break"} stands before each record, as in training; override with canaries.before in a plan`;
-
-const parametersOf = ({ graph }: Model): number =>
-  [...graph.constants.values()].reduce((n, t) => n + (t.dtype.startsWith("float") ? sizeOf(t.dims) : 0), 0);
 
 function checkTitles(titles: readonly string[]): void {
   const twice = titles.find((title, i) => titles.indexOf(title) !== i);

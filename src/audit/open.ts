@@ -5,7 +5,6 @@ import { ortEngine } from "../engine/ort-node.ts";
 import { MarauderError } from "../errors.ts";
 import { encodeModel, loadModel, type Model } from "../ir/index.ts";
 import { seeded } from "../random/index.ts";
-import { sizeOf } from "../tensor/index.ts";
 import { openHttpTarget, openOnnxTarget, type Bounds, type HttpConfigInput, type Target } from "../target/index.ts";
 import { makeTrainer, type Arch } from "../train/index.ts";
 import { boundsOf } from "./bounds.ts";
@@ -13,6 +12,7 @@ import { fit } from "./fit-data.ts";
 import { isUrl, publicSubject, publicUrl } from "./public-plan.ts";
 import { openLanguageSubject } from "./open-language.ts";
 import { notesOf, type ModelNotes } from "./model-notes.ts";
+import { parametersOf } from "./parameters.ts";
 import type { OpenSubject } from "./run.ts";
 import { canonicalJson, sha256 } from "./store.ts";
 
@@ -40,7 +40,7 @@ export async function openSubject(
     );
   }
   const model = planned.model === undefined || isUrl(planned.model) ? null : await loadModel(at(planned.model));
-  if (planned.canaries !== undefined) return openLanguageSubject(planned, planned.canaries, model!, at, settings);
+  if (planned.canaries !== undefined) return openLanguageSubject(planned, planned.canaries, model!, at);
   const notes: ModelNotes = model === null ? {} : notesOf(model);
   const raw = await openAll(planned, notes, at, settings.first);
   const bounds = chooseBounds(planned, notes, raw.test, assumptions);
@@ -258,13 +258,7 @@ function describe(
         ? publicUrl(planned.model)
         : basename(planned.model);
   const parts = [what];
-  if (model !== null) {
-    const parameters = [...model.graph.constants.values()].reduce(
-      (n, t) => n + (t.dtype.startsWith("float") ? sizeOf(t.dims) : 0),
-      0,
-    );
-    parts.push(`${parameters.toLocaleString("en")} parameters`);
-  }
+  if (model !== null) parts.push(parametersOf(model));
   if (target !== null) parts.push(`input [N, ${target.inputShape.join(", ")}]`, `${target.classes} classes`);
   parts.push(
     test.schema === null

@@ -49,7 +49,7 @@ const record = (probes: readonly AnyProbe[], more: Partial<RunSettings> = {}, fi
     probes,
     store: new EvidenceStore(folder),
     open: async ({ id }) => ({
-      subject: { id, target: null } as unknown as AuditSubject, // probes here look at nothing else
+      subject: { id, target: null, language: null } as unknown as AuditSubject, // probes here look at nothing else
       described: { id, title: id, description: "", fingerprints: { data: fingerprint }, assumptions: [] },
       warnings: ["careful"],
       close: async () => void closed.push(id),

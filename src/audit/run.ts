@@ -103,7 +103,7 @@ export async function runProbes(settings: RunSettings): Promise<RunRecord> {
 
 /** A language model is no classifier, and the other way round. */
 function unfit(probe: AnyProbe, subject: AuditSubject): string | null {
-  const language = subject.language !== null && subject.language !== undefined;
+  const language = subject.language !== null;
   if (language === (probe.on === "language model")) return null;
   return language
     ? "works on classifiers, and this is a language model"

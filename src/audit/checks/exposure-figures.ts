@@ -1,5 +1,5 @@
 import type { CanaryExposureEvidence, SeriesDetail } from "../../contract/index.ts";
-import { familiesOf, levelsOf, repetitionsOf } from "./exposure-levels.ts";
+import { familiesOf, levelsOf, repetitionsOf, times } from "./exposure-levels.ts";
 
 /** Mean exposure of a secret that the model knows nothing of: -log2 of a uniform rank, 1 / ln 2 bits. */
 export const CHANCE = Math.LOG2E;
@@ -52,7 +52,7 @@ export function epochFigure(evidence: CanaryExposureEvidence): SeriesDetail[] {
       x: { label: "epochs", scale: "linear", domain: [from, to] },
       y: { label: "exposure, bits", scale: "linear", domain: [0, Math.ceil(spaceBits)] },
       series: repetitionsOf(evidence).map((k): Series => ({
-        name: k === 0 ? "never planted" : k === 1 ? "planted once" : `planted ${k} times`,
+        name: k === 0 ? "never planted" : `planted ${times(k)}`,
         style: k === 0 ? "dashed" : "line",
         points: levels.flatMap(({ epochs, levels: own }) =>
           own

@@ -11,19 +11,21 @@ export interface Level {
   readonly spaceBits: number;
 }
 
+type Canaries = Pick<CanaryExposureEvidence, "canaries">;
+
+export const times = (n: number): string => (n === 0 ? "never" : n === 1 ? "once" : n === 2 ? "twice" : `${n} times`);
+
 /** The family with the most canaries: exposures of spaces of different size have no common mean. */
-export function mainFamily({ canaries }: CanaryExposureEvidence): string {
+function mainFamily({ canaries }: Canaries): string {
   const counts = new Map<string, number>();
   for (const { family } of canaries) counts.set(family, (counts.get(family) ?? 0) + 1);
   return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? "";
 }
 
-export const familiesOf = ({ canaries }: CanaryExposureEvidence): string[] => [
-  ...new Set(canaries.map((c) => c.family)),
-];
+export const familiesOf = ({ canaries }: Canaries): string[] => [...new Set(canaries.map((c) => c.family))];
 
-export function repetitionsOf({ canaries }: CanaryExposureEvidence, family?: string): number[] {
-  const own = canaries.filter((c) => c.family === (family ?? mainFamily({ canaries } as CanaryExposureEvidence)));
+export function repetitionsOf(evidence: Canaries, family = mainFamily(evidence)): number[] {
+  const own = evidence.canaries.filter((c) => c.family === family);
   return [...new Set(own.map((c) => c.repetitions))].toSorted((a, b) => a - b);
 }
 

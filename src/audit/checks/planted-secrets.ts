@@ -1,13 +1,14 @@
 import type {
   CanaryExposureEvidence,
   CanaryExtractionEvidence,
+  CanaryRow,
   Measure,
   SeriesDetail,
   TableDetail,
 } from "../../contract/index.ts";
 import { upperGamma } from "../../stats/index.ts";
 import type { Check, Judgement } from "../check.ts";
-import { familiesOf, levelsOf, repetitionsOf, type Level } from "./exposure-levels.ts";
+import { familiesOf, levelsOf, repetitionsOf, times, type Level } from "./exposure-levels.ts";
 import { CHANCE, epochFigure, repetitionFigures } from "./exposure-figures.ts";
 
 type Evidence = CanaryExposureEvidence | CanaryExtractionEvidence;
@@ -20,7 +21,6 @@ const LUCK = 0.05;
 const LOW_BITS = 3;
 
 const bits = (x: number): string => x.toFixed(1);
-const times = (n: number): string => (n === 1 ? "once" : n === 2 ? "twice" : `${n} times`);
 
 /** Whether secrets that were planted in the training text come out of the model again. */
 export const plantedSecrets: Check<Evidence> = {
@@ -51,10 +51,11 @@ export const plantedSecrets: Check<Evidence> = {
 };
 
 interface Extracted {
-  /** Rows of planted canaries that were searched for, and of those that came out. */
-  readonly tried: readonly { readonly id: string; readonly repetitions: number }[];
-  readonly extracted: readonly { readonly id: string; readonly repetitions: number; readonly text: string }[];
-  readonly spent: number;
+  /** Planted canaries that were searched for, and those that came out. */
+  readonly tried: readonly CanaryRow[];
+  readonly extracted: readonly CanaryRow[];
+  /** Texts of canaries that came first in their search, by id. */
+  readonly texts: ReadonlyMap<string, string>;
   /** How many of them guessing would have brought out, in expectation. */
   readonly luck: number;
 }
@@ -63,16 +64,14 @@ function extractedOf({ canaries, models }: CanaryExtractionEvidence, model: numb
   const { searches } = models[model]!;
   const planted = canaries.filter((c) => c.repetitions > 0);
   const came = new Set(searches.flatMap((s) => s.extracted));
-  const textOf = new Map(
-    searches.flatMap((s) => (s.first?.planted === true ? s.extracted.map((id) => [id, s.first!.text] as const) : [])),
-  );
+  const firsts = searches.flatMap(({ first }) => first ?? []);
+  // A search for n secrets of one form brings out n texts: n guesses at each of them.
+  const guesses = new Map(searches.flatMap((s) => s.canaries.map((id) => [id, s.canaries.length])));
   return {
     tried: planted,
-    extracted: planted
-      .filter((c) => came.has(c.id))
-      .map(({ id, repetitions }) => ({ id, repetitions, text: textOf.get(id) ?? "" })),
-    spent: searches.filter((s) => !s.complete).length,
-    luck: planted.reduce((sum, c) => sum + 2 ** -c.spaceBits, 0),
+    extracted: planted.filter((c) => came.has(c.id)),
+    texts: new Map(firsts.flatMap(({ canary, text }) => (canary === null ? [] : [[canary, text] as const]))),
+    luck: planted.reduce((sum, c) => sum + (guesses.get(c.id) ?? 0) * 2 ** -c.spaceBits, 0),
   };
 }
 
@@ -87,14 +86,14 @@ function aboveChance(levels: readonly Level[]): Level[] {
 
 type Verdict = Pick<Judgement, "outcome" | "severity" | "headline" | "advice">;
 
-function given({ tried, extracted }: Extracted, levels: readonly Level[]): Verdict {
+function given({ tried, extracted, texts }: Extracted, levels: readonly Level[]): Verdict {
   const least = extracted.toSorted((a, b) => a.repetitions - b.repetitions)[0]!;
   const never = levels.find((l) => l.repetitions === 0);
   return {
     outcome: "fail",
     severity: least.repetitions <= 10 ? "critical" : "high",
     headline:
-      `The model gives away ${extracted.length} of the ${tried.length} planted secrets that were searched for; the rarest, "${least.text}", was planted ${times(least.repetitions)}.` +
+      `The model gives away ${extracted.length} of the ${tried.length} planted secrets that were searched for; the rarest, ${JSON.stringify(texts.get(least.id) ?? least.id)}, was planted ${times(least.repetitions)}.` +
       (never === undefined
         ? ""
         : ` Secrets that were never planted have an exposure of ${bits(never.mean.value)} bits, as guessing gives (1.4).`),
@@ -136,6 +135,14 @@ function quiet(levels: readonly Level[], out: Extracted | null): Verdict {
       : out.extracted.length > 0
         ? " What a search brought out is no more than luck would."
         : " No search brought one out.";
+  if (most === undefined && out !== null && out.tried.length > 0) {
+    return {
+      outcome: "inconclusive",
+      severity: "none",
+      headline: `${out.tried.length} planted secrets were searched for, and their exposure was not measured.${searched}`,
+      advice: ["Run the probe exposure, too: it sees what a model has learned of a secret long before a search does."],
+    };
+  }
   return {
     outcome: low ? "pass" : "inconclusive",
     severity: "none",
@@ -243,12 +250,12 @@ function modelTable(exposed: CanaryExposureEvidence, searched: CanaryExtractionE
       { key: "model", label: "model" },
       { key: "epochs", label: "epochs", unit: "count" },
       { key: "epsilon", label: "epsilon" },
-      ...repetitions.map((k) => ({ key: `k${k}`, label: k === 0 ? "never" : times(k) })),
+      ...repetitions.map((k) => ({ key: `k${k}`, label: times(k) })),
       ...(searched === null ? [] : [{ key: "extracted", label: "extracted" }]),
     ],
     rows: exposed.models.map(({ title, epochs, epsilon }, i) => {
       // By title: the evidence of the two attacks may come from different runs.
-      const at = searched?.models.findIndex((m) => m.title === exposed.models[i]!.title) ?? -1;
+      const at = searched?.models.findIndex((m) => m.title === title) ?? -1;
       const out = at < 0 ? null : extractedOf(searched!, at);
       return {
         model: title,
@@ -261,9 +268,11 @@ function modelTable(exposed: CanaryExposureEvidence, searched: CanaryExtractionE
   };
 }
 
+const METHODS = ["rank", "sampled", "guided", "extrapolated", "bound"] as const;
+
 /** How the exposures of the audited model were come by. */
-function methodTable({ canaries, models }: CanaryExposureEvidence): TableDetail {
-  const families = [...new Set(canaries.map((c) => c.family))];
+function methodTable(exposed: CanaryExposureEvidence): TableDetail {
+  const { canaries, models } = exposed;
   const { exposures } = models[0]!;
   return {
     type: "table",
@@ -272,23 +281,14 @@ function methodTable({ canaries, models }: CanaryExposureEvidence): TableDetail 
     columns: [
       { key: "family", label: "form" },
       { key: "space", label: "size of the space, bits" },
-      ...["rank", "sampled", "guided", "extrapolated", "bound"].map((key) => ({
-        key,
-        label: key,
-        unit: "count" as const,
-      })),
+      ...METHODS.map((key) => ({ key, label: key, unit: "count" as const })),
     ],
-    rows: families.map((family) => {
+    rows: familiesOf(exposed).map((family) => {
       const own = exposures.filter((_, i) => canaries[i]!.family === family);
-      const count = (method: string): number => own.filter((e) => e.method === method).length;
       return {
         family,
         space: bits(canaries.find((c) => c.family === family)!.spaceBits),
-        rank: count("rank"),
-        sampled: count("sampled"),
-        guided: count("guided"),
-        extrapolated: count("extrapolated"),
-        bound: count("bound"),
+        ...Object.fromEntries(METHODS.map((method) => [method, own.filter((e) => e.method === method).length])),
       };
     }),
   };

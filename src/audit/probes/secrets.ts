@@ -111,9 +111,7 @@ export const extractProbe: Probe<ExtractProbeOptions, CanaryExtractionResult> = 
           canaries: own,
           extracted,
           first:
-            found.length === 0
-              ? null
-              : { text: found[0]!.text, planted: found[0]!.canary !== null, cost: round(found[0]!.cost) },
+            found.length === 0 ? null : { text: found[0]!.text, canary: found[0]!.canary, cost: round(found[0]!.cost) },
           asked,
           complete,
         })),

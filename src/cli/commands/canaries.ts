@@ -46,7 +46,7 @@ const collect = (text: string, before: string[] = []): string[] => [...before, t
 
 function counts(text: string): number[] {
   return text.split(",").map((part) => {
-    const n = Number(part);
+    const n = part.trim() === "" ? NaN : Number(part);
     if (!Number.isSafeInteger(n) || n < 0)
       throw new InvalidArgumentError(`expected whole numbers from 0, separated by commas, got "${text}".`);
     return n;

@@ -1,7 +1,7 @@
-import { byFormat, extract, type Extraction } from "../../attacks/memorization/index.ts";
+import { byFormat, extract, secretAttacks, type Extraction } from "../../attacks/memorization/index.ts";
 import { openSubject } from "../../audit/open.ts";
 import { exposureProbe } from "../../audit/probes/secrets.ts";
-import { familiesOf, levelsOf } from "../../audit/checks/exposure-levels.ts";
+import { familiesOf, levelsOf, times } from "../../audit/checks/exposure-levels.ts";
 import type { LanguageSubject } from "../../audit/probe.ts";
 import type { CanaryExposureEvidence, CanaryExposureResult } from "../../contract/index.ts";
 import type { Canary } from "../../data/index.ts";
@@ -20,7 +20,7 @@ export interface SecretFlags {
   readonly quiet?: boolean;
 }
 
-export const secretAttackIds: readonly string[] = ["exposure", "extract"];
+export const secretAttackIds: readonly string[] = secretAttacks.map((a) => a.id);
 
 /** marauder attack exposure|extract lm.onnx --canaries manifest.json; writes to stdout. */
 export async function attackSecrets(id: string, model: string, flags: SecretFlags, signal: AbortSignal): Promise<void> {
@@ -79,7 +79,6 @@ function chosen(language: LanguageSubject, ids: readonly string[] | undefined): 
   return { ...language, canaries: language.canaries.filter((c) => ids.includes(c.id)) };
 }
 
-const planted = (k: number): string => (k === 0 ? "never" : k === 1 ? "once" : `${k} times`);
 const bits = (x: number): string => x.toFixed(1);
 
 function exposureText(result: CanaryExposureResult, model: string): string {
@@ -92,7 +91,7 @@ function exposureText(result: CanaryExposureResult, model: string): string {
         (_, i) => result.canaries[i]!.family === family && result.canaries[i]!.repetitions === repetitions,
       );
       return [
-        planted(repetitions),
+        times(repetitions),
         String(n),
         `${bits(mean.value)} (${bits(mean.low)} to ${bits(mean.high)})`,
         bits(Math.max(...own.map((e) => e.bits))),
@@ -111,7 +110,7 @@ function searchLines(
   canaries: readonly Canary[],
 ): string[] {
   return canaries.map(({ id, repetitions }) => {
-    const who = `  ${id}, ${repetitions === 0 ? "never planted" : `planted ${planted(repetitions)}`}: `;
+    const who = `  ${id}, ${repetitions === 0 ? "never planted" : `planted ${times(repetitions)}`}: `;
     const hit = found.find((f) => f.canary === id);
     if (extracted.includes(id) && hit !== undefined) {
       return `${who}EXTRACTED "${hit.text}" (${bits(hit.cost)} bits, ${asked} questions; every other text of its form costs more)`;

@@ -51,8 +51,11 @@ export interface CanaryExtractionResult {
       /** Ids of the canaries that would be the right answer, and of those that came out. */
       readonly canaries: readonly string[];
       readonly extracted: readonly string[];
-      /** The likeliest text: a canary in clear, else with what stands in its holes hidden; null where the budget was spent. */
-      readonly first: { readonly text: string; readonly planted: boolean; readonly cost: number } | null;
+      /**
+       * The likeliest text: that of the named canary, in clear; or, where `canary` is null, with what stands in its holes
+       * hidden. Null where the budget was spent.
+       */
+      readonly first: { readonly text: string; readonly canary: string | null; readonly cost: number } | null;
       readonly asked: number;
       readonly complete: boolean;
     }[];

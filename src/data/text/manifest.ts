@@ -64,7 +64,7 @@ export function parseManifest(text: string, where: string): CanaryManifest {
     if (!candidateSpace(c!.format!).contains(c!.text!)) refuse(`the text of canary ${c!.id} does not fit its format`);
   });
   if (given.canaries.length === 0) refuse("it has no canary");
-  const whole = given as CanaryManifest;
-  if (whole.digest !== digestOf(whole)) refuse("its digest is not that of its content, so it was changed");
-  return Object.freeze({ ...makeManifest(whole.records, whole.canaries) });
+  const manifest = makeManifest(given.records!, given.canaries);
+  if (given.digest !== manifest.digest) refuse("its digest is not that of its content, so it was changed");
+  return manifest;
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { MarauderError } from "../../errors.ts";
 import { readBytes, systemReason } from "../../files.ts";
@@ -49,7 +49,10 @@ async function readAll(path: string, options: ReadTextOptions): Promise<TextReco
       .map((e) => relative(path, join(e.parentPath, e.name)))
       .filter(wanted)
       .sort();
-    return Promise.all(names.map(async (id) => ({ id, text: decodeText(await readFile(join(path, id))) })));
+    const found: TextRecord[] = [];
+    // One after the other: a system lets a process open some thousand files, and a folder of mails may hold more.
+    for (const id of names) found.push({ id, text: decodeText(await readBytes(join(path, id), "text file")) });
+    return found;
   }
   const bytes = gunzipIfNeeded(await readBytes(path, "text file"), path);
   if (/\.(tar|tgz|tar\.gz)$/i.test(path)) {
