@@ -58,7 +58,9 @@ export function attachLoss(graph: Graph, request: LossRequest): { graph: Graph; 
   const made =
     kind === "dlr"
       ? { column: ratioOfMargins(b, z, classes, labels!, targets), slope: null }
-      : (classes === 2 ? againstTheOther : againstOthers)(b, z, classes, kind, (targets ?? labels)!, targeted);
+      : classes === 2
+        ? againstTheOther(b, z, kind, (targets ?? labels)!, targeted)
+        : againstOthers(b, z, classes, kind, (targets ?? labels)!, targeted);
   const out = b.squeeze(made.column, [1]);
   const loss = b.op("Identity", [out], {}, "loss");
   const total = b.reduceSum(loss, [0], false);
@@ -97,7 +99,6 @@ function againstOthers(
 function againstTheOther(
   b: GraphBuilder,
   z: string,
-  _classes: number,
   kind: "margin" | "cross-entropy",
   index: string,
   targeted: boolean,

@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor/index.ts";
 import { augmentImage } from "./augment.ts";
 import { digestOf } from "./checkpoint.ts";
 import type { Course } from "./descend.ts";
+import { predictions } from "./predictions.ts";
 import type { Batch, TrainOptions } from "./trainer.ts";
 
 /** A batch of rows with the weight of each. */
@@ -21,15 +22,7 @@ export function rowsCourse(
   return {
     size: data.size,
     batches: batchesOf(data, labels, classes, options, rng),
-    correct(logits, { rows }) {
-      let correct = 0;
-      for (let i = 0; i < rows.length; i++) {
-        let best = 0;
-        for (let c = 1; c < classes; c++) if (logits[i * classes + c]! > logits[i * classes + best]!) best = c;
-        if (best === labels[rows[i]!]) correct++;
-      }
-      return correct;
-    },
+    correct: (logits, { rows }) => predictions(logits, classes).filter((best, i) => best === labels[rows[i]!]).length,
     identity: {
       hidden: hidden.join(" "),
       channels: channels.join(" "),

@@ -4,9 +4,10 @@ import type { Tensor } from "../tensor/index.ts";
 import { tensor } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
 import { losses } from "./losses.ts";
-import { layoutOf, slotsOf, type Layout } from "./parameters.ts";
+import { feedsOf, layoutOf, type Layout } from "./parameters.ts";
 import { perExample } from "./per-example.ts";
 import type { Frozen } from "./programs.ts";
+import { runInto } from "./run-into.ts";
 import { attachLoss, inputOf, names, type UpdateProgram } from "./step.ts";
 import type { LossId } from "./trainer.ts";
 
@@ -83,21 +84,19 @@ export async function openClipped(
     targets: Tensor,
     clip: number,
   ): Promise<ClippedGradient> => {
-    const feeds: Record<string, Tensor> = {
+    const feeds = {
       ...frozen,
+      ...feedsOf(layout, parameters),
       [input]: features,
       [names.targets]: targets,
       [CLIP]: tensor("float32", [1], Float32Array.of(clip)),
     };
-    slotsOf(layout, parameters).forEach((value, k) => (feeds[layout.slots[k]!.name] = value));
     const sum = new Float32Array(layout.size);
-    const places = slotsOf(layout, sum);
-    const into = Object.fromEntries(vectors[0]!.map((name, k) => [name, places[k]!]));
-    const out = await session.run(feeds, undefined, into);
-    // An engine need not write where it is told to.
-    for (const [name, { data }] of Object.entries(into)) {
-      if (out[name]!.data !== data) data.set(out[name]!.data as Float32Array);
-    }
+    const out = await runInto(
+      session,
+      feeds,
+      feedsOf(layout, sum, (_, k) => vectors[0]![k]!),
+    );
     const rows = (name: keyof typeof outputs): Float32Array => out[outputs[name]]!.data as Float32Array;
     return { sum, norms: rows("norms"), losses: rows("losses") };
   };

@@ -3,8 +3,8 @@ import type { Model } from "../ir/index.ts";
 import { sizeOf, tensor, type Tensor } from "../tensor/index.ts";
 
 /**
- * All parameters of a model as one vector: a step then moves three tensors in and out, not three for each layer, and an
- * optimizer is a dozen nodes, whatever the model.
+ * All parameters of a model as one vector, slot by slot: what a training keeps, adds noise to and writes to checkpoints.
+ * Graphs take and give one tensor for each slot, which is a view of the vector (`feedsOf`).
  */
 export interface Layout {
   readonly slots: readonly { readonly name: string; readonly dims: readonly number[]; readonly size: number }[];
@@ -56,4 +56,13 @@ export function unpack(model: Model, layout: Layout, flat: Float32Array): Model 
 export function slotsOf(layout: Layout, flat: Float32Array): Tensor<"float32">[] {
   let at = 0;
   return layout.slots.map(({ dims, size }) => tensor("float32", dims, flat.subarray(at, (at += size))));
+}
+
+/** The same as feeds, or as places to write to; named as the slots unless `nameOf` says otherwise. */
+export function feedsOf(
+  layout: Layout,
+  flat: Float32Array,
+  nameOf = (slot: string, _index: number): string => slot,
+): Record<string, Tensor<"float32">> {
+  return Object.fromEntries(slotsOf(layout, flat).map((value, k) => [nameOf(layout.slots[k]!.name, k), value]));
 }

@@ -4,7 +4,8 @@ import { float32 } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
 import { losses } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
-import { constantOf, layoutOf, slotsOf, type Layout } from "./parameters.ts";
+import { constantOf, feedsOf, layoutOf, type Layout } from "./parameters.ts";
+import { runInto } from "./run-into.ts";
 import { forwardProgram, inputGradientProgram, inputOf, names, stepProgram, type Program } from "./step.ts";
 import type { LossId } from "./trainer.ts";
 
@@ -90,11 +91,6 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
   const input = inputOf(trainable);
   const vector = (data: Float32Array): Tensor<"float32"> => ({ dtype: "float32", dims: [data.length], data });
   const data = (tensor: Tensor | undefined): Float32Array => tensor!.data as Float32Array;
-  const named = (flat: Float32Array, nameOf: (name: string, slot: number) => string): Record<string, Tensor> => {
-    const tensors = slotsOf(layout, flat);
-    return Object.fromEntries(layout.slots.map(({ name }, k) => [nameOf(name, k), tensors[k]!]));
-  };
-  const given = (parameters: Float32Array): Record<string, Tensor> => named(parameters, (name) => name);
 
   return {
     layout,
@@ -102,7 +98,7 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
       const { session, outputs, vectors } = await steps(loss, rule);
       const feeds: Record<string, Tensor> = {
         ...frozen,
-        ...given(state.parameters),
+        ...feedsOf(layout, state.parameters),
         [input]: features,
         [names.targets]: targets,
         [names.weights]: vector(weights),
@@ -111,33 +107,29 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
       state.states.forEach((s, i) =>
         Object.assign(
           feeds,
-          named(s, (name) => names.state(i, name)),
+          feedsOf(layout, s, (name) => names.state(i, name)),
         ),
       );
       const fresh = (): Float32Array => new Float32Array(layout.size);
       const next = spare ?? { parameters: fresh(), states: state.states.map(fresh) };
-      const into: Record<string, Tensor> = {};
+      const into: Record<string, Tensor<"float32">> = {};
       [next.parameters, ...next.states].forEach((flat, i) =>
         Object.assign(
           into,
-          named(flat, (_, slot) => vectors[i]![slot]!),
+          feedsOf(layout, flat, (_, k) => vectors[i]![k]!),
         ),
       );
-      const out = await session.run(feeds, undefined, into);
-      // An engine need not write where it is told to.
-      for (const [name, tensor] of Object.entries(into)) {
-        if (out[name]!.data !== tensor.data) (tensor.data as Float32Array).set(data(out[name]));
-      }
+      const out = await runInto(session, feeds, into);
       return { state: next, loss: data(out[outputs.loss])[0]!, logits: data(out[outputs.logits]) };
     },
     async inputGradient(loss, parameters, frozen, features, targets) {
       const { session, outputs } = await inputGradients(loss, null);
-      const feeds = { ...frozen, ...given(parameters), [input]: features, [names.targets]: targets };
+      const feeds = { ...frozen, ...feedsOf(layout, parameters), [input]: features, [names.targets]: targets };
       return data((await session.run(feeds))[outputs.gradient]);
     },
     async forward(parameters, frozen, features, what) {
       const { session, outputs } = await forward("cross-entropy", null);
-      const out = await session.run({ ...frozen, ...given(parameters), [input]: features }, [outputs[what]]);
+      const out = await session.run({ ...frozen, ...feedsOf(layout, parameters), [input]: features }, [outputs[what]]);
       return out[outputs[what]] as Tensor<"float32">;
     },
     async close() {

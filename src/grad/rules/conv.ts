@@ -187,7 +187,7 @@ export function convWeightGradient(
  */
 const joins = (positions: number, m: number, entries: number): boolean => m * entries > 2 * positions * (m + entries);
 
-/** Sum over examples of A_n·B_nᵀ as one matrix product. a [N, m, P], b [N, k, P] -> [m, k]. */
+/** Sum over examples of A_n·C_nᵀ as one matrix product. a [N, m, P], c [N, k, P] -> [m, k]. */
 export function overExamples(b: GraphBuilder, a: string, c: string, m: number, k: number): string {
   const rows = (value: string, size: number): string => b.reshape(b.transpose(value, [1, 0, 2]), [size, -1]);
   return b.matmul(rows(a, m), b.transpose(rows(c, k), [1, 0]));

@@ -1,4 +1,4 @@
-import { int, ints, type GraphBuilder } from "../../ir/index.ts";
+import { int, type GraphBuilder } from "../../ir/index.ts";
 import { float32 } from "../../tensor/index.ts";
 import type { Emit, Workshop } from "./architectures.ts";
 
@@ -63,9 +63,7 @@ function attention(workshop: Workshop, x: string, mask: string, name: string, ou
   const all = linear(workshop, x, `${name}.attend`, width, 3 * width, SPREAD);
   const parts = b.opN("Split", [all, b.indices([width, width, width])], 3, { axis: int(2) });
   const [q, k, v] = parts.map((part, i) =>
-    b.op("Transpose", [b.reshape(part, [0, steps ?? 0, heads, each])], {
-      perm: ints(i === 1 ? [0, 2, 3, 1] : [0, 2, 1, 3]),
-    }),
+    b.transpose(b.reshape(part, [0, steps ?? 0, heads, each]), i === 1 ? [0, 2, 3, 1] : [0, 2, 1, 3]),
   ) as [string, string, string];
   const scores = b.add(b.mul(b.matmul(q, k), b.scalar(1 / Math.sqrt(each))), mask);
   const mixed = b.transpose(b.matmul(b.op("Softmax", [scores], { axis: int(-1) }), v), [0, 2, 1, 3]);

@@ -1,4 +1,5 @@
 import { MarauderError } from "../../errors.ts";
+import { mean, variance } from "../../stats/index.ts";
 import type { LanguageModel } from "./language-model.ts";
 
 export interface HeldOutLoss {
@@ -36,7 +37,10 @@ export async function heldOutLoss(
       losses.push(-logs.subarray(overlap).reduce((a, b) => a + b, 0) / (run - 1 - overlap));
     }
   }
-  const nats = losses.reduce((a, b) => a + b, 0) / losses.length;
-  const spread = losses.reduce((sum, loss) => sum + (loss - nats) ** 2, 0) / Math.max(1, losses.length - 1);
-  return { nats, standardError: Math.sqrt(spread / losses.length), tokens: losses.length * (run - 1 - overlap) };
+  const spread = losses.length < 2 ? 0 : variance(losses);
+  return {
+    nats: mean(losses),
+    standardError: Math.sqrt(spread / losses.length),
+    tokens: losses.length * (run - 1 - overlap),
+  };
 }

@@ -3,6 +3,7 @@ import type { Rng } from "../../random/rng.ts";
 import { tensor, type Tensor } from "../../tensor/index.ts";
 import { digestOf } from "../checkpoint.ts";
 import type { Course, StepBatch } from "../descend.ts";
+import { predictions } from "../predictions.ts";
 import type { LanguageOptions } from "./language-options.ts";
 import type { Sequences } from "./sequences.ts";
 
@@ -66,6 +67,7 @@ export function tokenCourse(
 
 /** Sum over examples of the share of their tokens that have the largest logit. */
 function rightShare(logits: Float32Array, targets: BigInt64Array, context: number, size: number): number {
+  const best = predictions(logits, size);
   let sum = 0;
   for (let from = 0; from < targets.length; from += context) {
     let [right, of] = [0, 0];
@@ -73,10 +75,7 @@ function rightShare(logits: Float32Array, targets: BigInt64Array, context: numbe
       const target = Number(targets[t]);
       if (target < 0) continue;
       of++;
-      const at = t * size;
-      let best = 0;
-      for (let v = 1; v < size; v++) if (logits[at + v]! > logits[at + best]!) best = v;
-      if (best === target) right++;
+      if (best[t] === target) right++;
     }
     sum += of === 0 ? 0 : right / of;
   }

@@ -3,6 +3,7 @@ import { GraphBuilder, int, type Model } from "../../ir/index.ts";
 import { float32, type Tensor } from "../../tensor/index.ts";
 import type { UpdateRule } from "../optimizers.ts";
 import { slotsOf, type Layout } from "../parameters.ts";
+import { runInto } from "../run-into.ts";
 import type { TrainingState } from "../programs.ts";
 
 /** One optimizer step from a gradient that is already noisy: post-processing, it costs no privacy. */
@@ -40,7 +41,7 @@ export async function openUpdate(engine: Engine, rule: UpdateRule, layout: Layou
   return {
     async step(state, given, gradient) {
       const feeds: Record<string, Tensor> = { rates: float32([given.length], given) };
-      const into: Record<string, Tensor> = {};
+      const into: Record<string, Tensor<"float32">> = {};
       const feed = (flat: Float32Array, nameOf: (k: number) => string): void =>
         slotsOf(layout, flat).forEach((slot, k) => (feeds[nameOf(k)] = slot));
       feed(state.parameters, (k) => tensors[k]!.parameter);
@@ -48,11 +49,7 @@ export async function openUpdate(engine: Engine, rule: UpdateRule, layout: Layou
       state.states.forEach((s, i) => feed(s, (k) => tensors[k]!.states[i]!));
       const next = [state.parameters, ...state.states].map(() => new Float32Array(layout.size));
       next.forEach((flat, i) => slotsOf(layout, flat).forEach((slot, k) => (into[outputs[k]![i]!] = slot)));
-      const out = await session.run(feeds, undefined, into);
-      // An engine need not write where it is told to.
-      for (const [name, { data }] of Object.entries(into)) {
-        if (out[name]!.data !== data) (data as Float32Array).set(out[name]!.data as Float32Array);
-      }
+      await runInto(session, feeds, into);
       return { parameters: next[0]!, states: next.slice(1) };
     },
     close: () => session.close(),
