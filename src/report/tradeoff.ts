@@ -179,5 +179,5 @@ export function renderTradeoff(t: Tradeoff, version: string): string {
         ${t.caveats.map((caveat) => html`<li><p>${caveat}</p></li>`)}
       </ul>
     </section>`;
-  return htmlPage(title, version, body);
+  return htmlPage(title, version, html`<div class="page"><main>${body}</main></div>`);
 }

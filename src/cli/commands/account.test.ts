@@ -1,31 +1,18 @@
-import { Command } from "commander";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { runCommand } from "../../../test/support/run-command.ts";
 import { addAccount } from "./account.ts";
 import { addCalibrate } from "./calibrate.ts";
 
-let printed = "";
-beforeEach(() => {
-  printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
-
-function run(line: string): string {
-  const main = new Command("marauder").exitOverride().configureOutput({ writeErr: () => undefined });
-  addAccount(main);
-  addCalibrate(main);
-  for (const command of main.commands) command.exitOverride().configureOutput({ writeErr: () => undefined });
-  main.parse(line.split(" "), { from: "user" });
-  return printed;
-}
+const run = (line: string): Promise<string> =>
+  runCommand((main) => {
+    addAccount(main);
+    addCalibrate(main);
+  }, line.split(" "));
 
 const mnist = "--rate 256/60000 --sigma 1.1 --steps 14062 --delta 1e-5";
 
-test("the account as JSON", () => {
-  const out = JSON.parse(run(`account ${mnist} --json`)) as Record<string, unknown> & {
+test("the account as JSON", async () => {
+  const out = JSON.parse(await run(`account ${mnist} --json`)) as Record<string, unknown> & {
     epsilon: Record<string, number>;
   };
   expect(out).toMatchObject({ delta: 1e-5, adjacency: "add-or-remove", sampler: "poisson", order: 8.1 });
@@ -45,20 +32,20 @@ test.each([
   ["--sampler truncated --cap 350", { pld: 2.381692 }],
   ["--adjacency replace-one", { pld: 4.221358 }],
   ["--adjacency zero-out", { pld: 2.381686 }],
-])("%s", (flags, expected) => {
-  const out = JSON.parse(run(`account ${mnist} ${flags} --json`)) as { epsilon: Record<string, number> };
+])("%s", async (flags, expected) => {
+  const out = JSON.parse(await run(`account ${mnist} ${flags} --json`)) as { epsilon: Record<string, number> };
   for (const [name, value] of Object.entries(expected)) expect(Math.abs(out.epsilon[name]! - value)).toBeLessThan(1e-5);
 });
 
-test("no noise is infinite, and JSON says so", () => {
-  expect(JSON.parse(run("account --rate 0.01 --sigma 0 --steps 10 --delta 1e-5 --json"))).toMatchObject({
+test("no noise is infinite, and JSON says so", async () => {
+  expect(JSON.parse(await run("account --rate 0.01 --sigma 0 --steps 10 --delta 1e-5 --json"))).toMatchObject({
     epsilon: { rdp: "Infinity", pld: "Infinity" },
     order: null,
   });
 });
 
-test("words: guarantee, estimate, what shuffling would give", () => {
-  const text = run(`account ${mnist}`);
+test("words: guarantee, estimate, what shuffling would give", async () => {
+  const text = await run(`account ${mnist}`);
   expect(text).toMatch(/2\.381686 {2}guarantee/);
   expect(text).toMatch(/2\.324269 {2}estimate only/);
   expect(text).toMatch(/one epoch alone costs at least 2\.98/);
@@ -75,14 +62,14 @@ describe("refusals", () => {
     ["account --rate 0.1 --sigma 1 --steps 10 --delta 1e-5 --sampler fixed-size", /needs the number of records/],
     ["calibrate --epsilon 1 --rate 0.1 --sigma 1 --steps 10 --delta 1e-5", /leave it out/],
     ["calibrate --epsilon 1 --rate 0.1 --delta 1e-5", /needs --steps/],
-  ])("%s", (line, message) => {
-    expect(() => run(line)).toThrow(message);
+  ])("%s", async (line, message) => {
+    await expect(run(line)).rejects.toThrow(message);
   });
 });
 
-test("calibrate prints what keeps the target", () => {
+test("calibrate prints what keeps the target", async () => {
   const flags = "--rate 256/60000 --steps 14062 --delta 1e-5 --accountant rdp --json";
-  const out = JSON.parse(run(`calibrate --for sigma --epsilon 3 ${flags}`)) as { sigma: number; epsilon: number };
+  const out = JSON.parse(await run(`calibrate --for sigma --epsilon 3 ${flags}`)) as { sigma: number; epsilon: number };
   expect(out.sigma).toBeCloseTo(1.014, 3);
   expect(out.epsilon).toBeLessThanOrEqual(3);
 });

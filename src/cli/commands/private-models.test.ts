@@ -1,8 +1,8 @@
-import { Command } from "commander";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
+import { runCommand } from "../../../test/support/run-command.ts";
 import type { Tradeoff } from "../../contract/index.ts";
 import { loadModel } from "../../ir/index.ts";
 import { drawDigits, npzBytes } from "../../data/index.ts";
@@ -12,24 +12,14 @@ import { addTradeoff } from "./tradeoff.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "private-models-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-let printed = "";
-beforeEach(() => {
-  printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(() => vi.restoreAllMocks());
-async function run(...words: string[]): Promise<string> {
-  const main = new Command("marauder").exitOverride().configureOutput({ writeErr: () => undefined });
-  const { signal } = new AbortController();
-  addPate(main, signal);
-  addTradeoff(main, signal);
-  for (const command of main.commands) command.exitOverride().configureOutput({ writeErr: () => undefined });
-  await main.parseAsync([...words, "--quiet", "--threads", "1"], { from: "user" });
-  return printed;
-}
+const run = (...words: string[]): Promise<string> =>
+  runCommand(
+    (main, signal) => {
+      addPate(main, signal);
+      addTradeoff(main, signal);
+    },
+    [...words, "--quiet", "--threads", "1"],
+  );
 const at = (name: string): string => join(folder, name);
 
 describe("PATE on drawn digits", () => {

@@ -1,8 +1,8 @@
-import { Command } from "commander";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
+import { runCommand } from "../../../test/support/run-command.ts";
 import { loadModel } from "../../ir/index.ts";
 import { openLedgerFile } from "../../privacy/index.ts";
 import { seeded } from "../../random/index.ts";
@@ -18,23 +18,8 @@ const rows = Array.from({ length: 400 }, (_, i) => {
 });
 writeFileSync(at("data.csv"), `a,b,y\n${rows.join("\n")}\n`);
 
-let printed = "";
-beforeEach(() => {
-  printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-
-async function train(...flags: string[]): Promise<string> {
-  const main = new Command("marauder").exitOverride().configureOutput({ writeErr: () => undefined });
-  addTrain(main, new AbortController().signal);
-  for (const command of main.commands) command.exitOverride().configureOutput({ writeErr: () => undefined });
-  const data = ["train", "--data", at("data.csv"), "--label", "y", "--quiet", "--threads", "1"];
-  await main.parseAsync([...data, ...flags], { from: "user" });
-  return printed;
-}
+const data = ["train", "--data", at("data.csv"), "--label", "y", "--quiet", "--threads", "1"];
+const train = (...flags: string[]): Promise<string> => runCommand(addTrain, [...data, ...flags]);
 const dp = ["--dp", "--target-epsilon", "3", "--epochs", "4", "--batch", "40"];
 
 interface Printed {
@@ -92,12 +77,8 @@ describe("train --dp", () => {
 describe("train --dp of a text", () => {
   const text = ["train", "--dp", "--target-epsilon", "3", "--arch", "char-lstm", "--data", at("lines.txt")];
   writeFileSync(at("lines.txt"), Array.from({ length: 60 }, (_, i) => `line ${i} of a text\n`).join(""));
-  const run = async (...flags: string[]): Promise<string> => {
-    const main = new Command("marauder").exitOverride();
-    addTrain(main, new AbortController().signal);
-    await main.parseAsync([...text, "--quiet", "--threads", "1", "--out", at("lm.onnx"), ...flags], { from: "user" });
-    return printed;
-  };
+  const run = (...flags: string[]): Promise<string> =>
+    runCommand(addTrain, [...text, "--quiet", "--threads", "1", "--out", at("lm.onnx"), ...flags]);
   it("takes each line as a record, and says what was read off the records", async () => {
     const small = ["--lines", "--width", "8", "--embedding", "4", "--epochs", "1", "--batch", "8", "--json"];
     const made = JSON.parse(await run(...small, "--statement", at("lm.json"))) as Printed;
@@ -105,7 +86,6 @@ describe("train --dp of a text", () => {
     expect(made.plan.clip).toBe(1);
     expect(made.statement.preprocessing.map((p) => p.from)).toEqual(["uncounted", "uncounted"]);
     expect(made.statement).toEqual(JSON.parse(readFileSync(at("lm.json"), "utf8")));
-    printed = "";
     const fixed = JSON.parse(await run(...small, "--vocabulary", "bytes", "--context-length", "24")) as Printed;
     expect(fixed.statement.preprocessing.map((p) => p.from)).toEqual(["public", "public"]);
     expect((await loadModel(at("lm.onnx"))).metadata["vocabulary"]).toBeDefined();

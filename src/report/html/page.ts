@@ -4,8 +4,8 @@ import { html, markupText, trusted, type Markup } from "./markup.ts";
 import { pageScript } from "./script.ts";
 import { pageStyle } from "./style.ts";
 
-/** Allows the style sheet and the script by their hash, pictures inside the file, and nothing else. */
-export const contentPolicy = (): string =>
+/** Allows the style sheet and the script by their hash (so not a byte may stand beside them in their elements), pictures inside the file, and nothing else. */
+const contentPolicy = (): string =>
   [
     "default-src 'none'",
     `style-src '${hash(pageStyle)}'`,
@@ -15,7 +15,7 @@ export const contentPolicy = (): string =>
     "form-action 'none'",
   ].join("; ");
 
-/** A page of its own with the report's style and script. */
+/** A page of its own with the report's style and script; `body` stands before the script. */
 export function htmlPage(title: string, version: string, body: Markup): string {
   return markupText(
     html`<!doctype html>
@@ -31,8 +31,7 @@ export function htmlPage(title: string, version: string, body: Markup): string {
           ${trusted(`<style>${pageStyle}</style>`)}
         </head>
         <body>
-          <div class="page"><main>${body}</main></div>
-          ${trusted(`<script>${pageScript}</script>`)}
+          ${body} ${trusted(`<script>${pageScript}</script>`)}
         </body>
       </html> `,
   );
