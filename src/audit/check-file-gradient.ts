@@ -6,26 +6,16 @@ import { seeded } from "../random/index.ts";
 import { dependents, hasFloat16, lowerLinear, producers, prune, widenFloat16 } from "../rewrite/index.ts";
 import { cutAt, firstFloats } from "../rewrite/first-floats.ts";
 import { withBasicOperators } from "../target/prepare-model.ts";
-import { isFloat, sizeOf, tensor, type Tensor } from "../tensor/index.ts";
+import { isFloat, sizeOf, tensor, type DType, type Tensor } from "../tensor/index.ts";
+import { outcomeOf, type GradientOutcome } from "./gradient-outcome.ts";
 
-export interface FileGradientCheck {
-  /**
-   * Largest |<u, J v> - <J' u, v>|, relative to the sum of the absolute terms. Null where differences say nothing: all
-   * of them are 0, or quantizers lie on the path.
-   */
-  readonly relativeError: number | null;
+export interface FileGradientCheck extends GradientOutcome {
   readonly directions: number;
   /** What computed it: the float64 interpreter; or the runtime in float32, for large models and where the other lacks an operator. */
   readonly engine: string;
   /** Inputs of floats; or, where the model takes none, the first floats that follow from its inputs. */
   readonly by: readonly string[];
   readonly of: readonly string[];
-  /**
-   * - "compared": the relative error tells whether the gradient is right
-   * - "flat": nothing flows at the points tried, as behind comparisons alone
-   * - "estimate": quantizers on the path, whose gradient is declared as straight-through
-   */
-  readonly outcome: "compared" | "flat" | "estimate";
   /** Operators on which the outcome depends. */
   readonly operators: readonly string[];
 }
@@ -46,7 +36,7 @@ const TRIES = 24;
 
 /**
  * Compares the gradient of all outputs of floats by all inputs of floats with finite differences, for any file: sizes that
- * are open are taken as 2, whole numbers are 0 or 1. Throws GRAD_NO_RULE and others where a model has no gradient,
+ * are open are taken as 2. Throws GRAD_NO_RULE and others where a model has no gradient,
  * MODEL_INPUT where nothing in it is a float.
  */
 export async function checkFileGradient(file: Model, options: FileGradientOptions = {}): Promise<FileGradientCheck> {
@@ -93,12 +83,10 @@ export async function checkFileGradient(file: Model, options: FileGradientOption
         if (!(error instanceof MarauderError) || error.code !== "ENGINE_FAILED") throw error;
         return check(ortEngine, 1e-3);
       }));
-  const outcome = found.estimated.length > 0 ? "estimate" : found.magnitude === 0 ? "flat" : "compared";
-  const relativeError = outcome === "compared" ? found.relativeError : null;
   const operators = [
     ...new Set(model.graph.nodes.map((n) => (n.domain === "" ? n.op : `${n.domain}.${n.op}`))),
   ].toSorted();
-  return { relativeError, directions, engine: found.engine, by, of, outcome, operators };
+  return { ...outcomeOf(found), directions, engine: found.engine, by, of, operators };
 }
 
 const isReal = (v: ValueInfo): boolean => v.dtype === "float32" || v.dtype === "float64";
@@ -141,6 +129,42 @@ const floatsAmong = (model: Model, names: readonly string[]): string[] =>
 const only = (model: Model, feeds: Record<string, Tensor>): Record<string, Tensor> =>
   Object.fromEntries(Object.entries(feeds).filter(([name]) => model.graph.inputs.some((v) => v.name === name)));
 
+/** Values of each type from uniform ones of [0, 1): floats are shifted, whole numbers and truth values are 0 or 1, bytes are larger. */
+const MADE: Partial<Record<DType, (dims: readonly number[], u: Float32Array, shift: number) => Tensor>> = {
+  float32: (dims, u, shift) =>
+    tensor(
+      "float32",
+      dims,
+      u.map((v) => v + shift),
+    ),
+  float64: (dims, u, shift) =>
+    tensor(
+      "float64",
+      dims,
+      Float64Array.from(u, (v) => v + shift),
+    ),
+  int64: (dims, u) =>
+    tensor(
+      "int64",
+      dims,
+      BigInt64Array.from(u, (v) => (v < 0.5 ? 0n : 1n)),
+    ),
+  int32: (dims, u) => tensor("int32", dims, Int32Array.from(u, Math.round)),
+  bool: (dims, u) => tensor("bool", dims, Uint8Array.from(u, Math.round)),
+  uint8: (dims, u) =>
+    tensor(
+      "uint8",
+      dims,
+      Uint8Array.from(u, (v) => v * 100),
+    ),
+  int8: (dims, u) =>
+    tensor(
+      "int8",
+      dims,
+      Int8Array.from(u, (v) => v * 100 - 50),
+    ),
+};
+
 /** A value for every input that has no default. */
 function makeFeeds(model: Model, rng: ReturnType<typeof seeded>, shift: number, most: number): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
@@ -159,39 +183,9 @@ function makeFeeds(model: Model, rng: ReturnType<typeof seeded>, shift: number, 
     if (n > most) return refuse(`it holds ${n} numbers, more than ${most}`);
     const uniform = new Float32Array(n);
     rng.child("input").child(name).fillUniform(uniform, 0, 1);
-    if (dtype === "float32")
-      feeds[name] = tensor(
-        "float32",
-        sizes,
-        uniform.map((v) => v + shift),
-      );
-    else if (dtype === "float64")
-      feeds[name] = tensor(
-        "float64",
-        sizes,
-        Float64Array.from(uniform, (v) => v + shift),
-      );
-    else if (dtype === "int64")
-      feeds[name] = tensor(
-        "int64",
-        sizes,
-        BigInt64Array.from(uniform, (v) => (v < 0.5 ? 0n : 1n)),
-      );
-    else if (dtype === "int32") feeds[name] = tensor("int32", sizes, Int32Array.from(uniform, Math.round));
-    else if (dtype === "bool") feeds[name] = tensor("bool", sizes, Uint8Array.from(uniform, Math.round));
-    else if (dtype === "uint8")
-      feeds[name] = tensor(
-        "uint8",
-        sizes,
-        Uint8Array.from(uniform, (v) => v * 100),
-      );
-    else if (dtype === "int8")
-      feeds[name] = tensor(
-        "int8",
-        sizes,
-        Int8Array.from(uniform, (v) => v * 100 - 50),
-      );
-    else return refuse(`it holds ${dtype ?? "an unknown type"}`);
+    const make = dtype === null ? undefined : MADE[dtype];
+    if (make === undefined) return refuse(`it holds ${dtype ?? "an unknown type"}`);
+    feeds[name] = make(sizes, uniform, shift);
   }
   return feeds;
 }
@@ -202,8 +196,9 @@ async function fromFirstFloats(model: Model, feeds: Record<string, Tensor>) {
   const inputs = new Set([...model.graph.inputs, ...model.graph.outputs].map((v) => v.name));
   const names = found.filter((name) => !inputs.has(name));
   if (names.length === 0) return { model, feeds, by: [] };
-  const session = await referenceEngine().load({ ...model, graph: prune(model.graph, names, { dropInputs: true }) });
-  const values = await session.run(only({ ...model, graph: prune(model.graph, names, { dropInputs: true }) }, feeds));
+  const before: Model = { ...model, graph: prune(model.graph, names, { dropInputs: true }) };
+  const session = await referenceEngine().load(before);
+  const values = await session.run(only(before, feeds));
   const typed = (name: string): ValueInfo => ({
     name,
     kind: "tensor",

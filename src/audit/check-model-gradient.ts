@@ -5,14 +5,9 @@ import { raiseOpset, type Model } from "../ir/index.ts";
 import { seeded } from "../random/index.ts";
 import { float32, sizeOf } from "../tensor/index.ts";
 import { openOnnxTarget, type OnnxTargetOptions } from "../target/index.ts";
+import { outcomeOf, type GradientOutcome } from "./gradient-outcome.ts";
 
-export interface ModelGradientCheck {
-  /** Largest |<u, J v> - <J' u, v>|, relative to the sum of the absolute terms. */
-  readonly relativeError: number;
-  /** 0 where nothing flows at all. */
-  readonly magnitude: number;
-  /** How many quantizers lie on the path: their gradient is an estimate. */
-  readonly estimated: number;
+export interface ModelGradientCheck extends GradientOutcome {
   readonly directions: number;
   /** What computed it: the float64 interpreter, or the runtime in float32 where the interpreter lacks an operator. */
   readonly engine: string;
@@ -38,7 +33,7 @@ export async function checkModelGradient(
     rng.child("input").fillUniform(x, low, high);
     const { graph } = target;
     const raised = raiseOpset(graph.model);
-    const check = async (engine: Engine, step: number) => {
+    const check = async (engine: Engine, step: number, name: string): Promise<ModelGradientCheck> => {
       const found = await checkGradient(raised, {
         engine,
         feeds: { [graph.input]: float32([1, ...target.inputShape], x) },
@@ -48,14 +43,14 @@ export async function checkModelGradient(
         directions,
         step: step * (high - low),
       });
-      return { ...found, estimated: found.estimated.length, directions };
+      return { ...outcomeOf(found), directions, engine: name };
     };
     try {
-      return { ...(await check(referenceEngine({ precision: "float64" }), 1e-5)), engine: "float64 reference" };
+      return await check(referenceEngine({ precision: "float64" }), 1e-5, "float64 reference");
     } catch (error) {
       if (!(error instanceof MarauderError) || !["ENGINE_FAILED", "MODEL_UNSUPPORTED"].includes(error.code))
         throw error;
-      return { ...(await check(options.engine, 1e-3)), engine: `${options.engine.id}, float32` };
+      return await check(options.engine, 1e-3, `${options.engine.id}, float32`);
     }
   } finally {
     await target.close();

@@ -1,4 +1,5 @@
 import { MarauderError } from "../errors.ts";
+import { mean } from "./quantiles.ts";
 import { logNormalCdf } from "./special.ts";
 
 /** Azzalini 1985: density 2 / scale phi(z) Phi(shape z) with z = (x - location) / scale. */
@@ -88,15 +89,15 @@ const LARGEST_SHAPE = 100;
  */
 export function fitSkewNormal(values: ArrayLike<number>): SkewNormal {
   const n = values.length;
-  const { mean, sd, skewness } = moments(values);
-  if (n < 20 || !(sd > 1e-12 * (1 + Math.abs(mean)))) {
+  const { centre, sd, skewness } = moments(values);
+  if (n < 20 || !(sd > 1e-12 * (1 + Math.abs(centre)))) {
     throw new MarauderError(
       "NOT_ENOUGH_DATA",
       `a skew-normal distribution needs at least 20 numbers that differ; got ${n} with a spread of ${sd}`,
     );
   }
   // Standardized, so that steps and tolerance mean the same for all data.
-  const { points, weights } = binned(Float64Array.from(values, (v) => (v - mean) / sd));
+  const { points, weights } = binned(Float64Array.from(values, (v) => (v - centre) / sd));
   const cost = ([location, logScale, shape]: readonly number[]): number => {
     if (Math.abs(shape!) > LARGEST_SHAPE || Math.abs(logScale!) > 20) return Infinity;
     const d = { location: location!, scale: Math.exp(logScale!), shape: shape! };
@@ -113,7 +114,7 @@ export function fitSkewNormal(values: ArrayLike<number>): SkewNormal {
     if (again.cost < best.cost) best = again;
   }
   const [location, logScale, shape] = best.at as [number, number, number];
-  return { location: mean + sd * location, scale: sd * Math.exp(logScale), shape };
+  return { location: centre + sd * location, scale: sd * Math.exp(logScale), shape };
 }
 
 const BINS = 512;
@@ -138,18 +139,17 @@ function binned(z: Float64Array): { points: Float64Array; weights: Float64Array 
   };
 }
 
-function moments(values: ArrayLike<number>): { mean: number; sd: number; skewness: number } {
+function moments(values: ArrayLike<number>): { centre: number; sd: number; skewness: number } {
   const n = values.length;
-  let mean = 0;
-  for (let i = 0; i < n; i++) mean += values[i]! / n;
+  const centre = mean(values);
   let square = 0;
   let cube = 0;
   for (let i = 0; i < n; i++) {
-    square += (values[i]! - mean) ** 2 / n;
-    cube += (values[i]! - mean) ** 3 / n;
+    square += (values[i]! - centre) ** 2 / n;
+    cube += (values[i]! - centre) ** 3 / n;
   }
   const sd = Math.sqrt(square);
-  return { mean, sd, skewness: sd > 0 ? cube / sd ** 3 : 0 };
+  return { centre, sd, skewness: sd > 0 ? cube / sd ** 3 : 0 };
 }
 
 /** Parameters of mean 0, deviation 1 and a skewness, which is cut at what the family reaches (0.995). */

@@ -186,3 +186,13 @@ export function logNormalCdf(x: number): number {
   if (x > -5) return Math.log(normalCdf(x));
   return -0.5 * x * x + Math.log(erfcScaled(-x / Math.SQRT2) / 2);
 }
+
+/** log(sum(exp(z))) over all but the one at `except` (-1 for none), without overflow. */
+export function logSumExp(z: ArrayLike<number>, except = -1): number {
+  let max = -Infinity;
+  for (let k = 0; k < z.length; k++) if (k !== except && z[k]! > max) max = z[k]!;
+  if (max === -Infinity) return -Infinity;
+  let sum = 0;
+  for (let k = 0; k < z.length; k++) if (k !== except) sum += Math.exp(z[k]! - max);
+  return max + Math.log(sum);
+}

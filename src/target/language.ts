@@ -2,6 +2,7 @@ import { encodeText, readVocabulary, type Vocabulary } from "../data/text/index.
 import type { Engine, Session } from "../engine/engine.ts";
 import { excerpt, MarauderError } from "../errors.ts";
 import type { Dim, Model } from "../ir/index.ts";
+import { logSumExp } from "../stats/index.ts";
 import { tensor } from "../tensor/index.ts";
 import { requiredInputs } from "./choose-io.ts";
 import type { Meter } from "./target.ts";
@@ -243,20 +244,16 @@ function read(logits: Float32Array, size: number, { tokens, from, next }: Questi
   const bits = new Float64Array(tokens.length - from);
   for (let t = from; t < tokens.length; t++) {
     const z = logits.subarray((t - 1) * size, t * size);
-    bits[t - from] = (logSum(z) - z[tokens[t]!]!) / Math.LN2;
+    bits[t - from] = (finiteLogSum(z) - z[tokens[t]!]!) / Math.LN2;
   }
   if (!next) return { bits, next: new Float64Array(0) };
   const last = logits.subarray((tokens.length - 1) * size, tokens.length * size);
-  const all = logSum(last);
+  const all = finiteLogSum(last);
   return { bits, next: Float64Array.from(last, (v) => (v - all) / Math.LN2) };
 }
 
-function logSum(z: Float32Array): number {
-  let max = -Infinity;
-  for (const v of z) if (v > max) max = v;
-  let sum = 0;
-  for (const v of z) sum += Math.exp(v - max);
-  const all = max + Math.log(sum);
+function finiteLogSum(z: Float32Array): number {
+  const all = logSumExp(z);
   if (Number.isFinite(all)) return all;
   throw new MarauderError(
     "ENGINE_FAILED",

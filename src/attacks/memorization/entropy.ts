@@ -1,4 +1,5 @@
-import { forEachScore, logSumExp, type MembershipAttack } from "./membership.ts";
+import { logSumExp } from "../../stats/index.ts";
+import { forEachScore, type MembershipAttack } from "./membership.ts";
 
 /**
  * Membership by modified prediction entropy: like the entropy of the prediction, but a confident wrong answer counts as

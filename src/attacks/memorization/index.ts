@@ -6,7 +6,7 @@ import type { MembershipAttack } from "./membership.ts";
 
 export { entropy, modifiedEntropy } from "./entropy.ts";
 export { lossThreshold } from "./loss-threshold.ts";
-export { forEachScore, logSumExp, sampleRows, type MembershipAttack, type MembershipSubject } from "./membership.ts";
+export { forEachScore, sampleRows, type MembershipAttack, type MembershipSubject } from "./membership.ts";
 export { memorizationScore, type MemorizationCounts, type MemorizationScoreOptions } from "./memorization-score.ts";
 export { byFormat, lineBefore, type CanarySubject } from "./canary-subject.ts";
 export { exposure, type CanaryExposure, type ExposureOptions } from "./exposure.ts";

@@ -1,4 +1,5 @@
-import { forEachScore, logSumExp, type MembershipAttack } from "./membership.ts";
+import { logSumExp } from "../../stats/index.ts";
+import { forEachScore, type MembershipAttack } from "./membership.ts";
 
 /**
  * Membership by a threshold on the loss: members are rows that the model finds easy. The control that every stronger

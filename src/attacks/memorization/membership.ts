@@ -46,16 +46,6 @@ export async function forEachScore(
   }
 }
 
-/** log(sum(exp(z))) over all classes but `except` (-1 for none), without overflow. */
-export function logSumExp(z: Float64Array, except = -1): number {
-  let max = -Infinity;
-  for (let k = 0; k < z.length; k++) if (k !== except && z[k]! > max) max = z[k]!;
-  if (max === -Infinity) return -Infinity;
-  let sum = 0;
-  for (let k = 0; k < z.length; k++) if (k !== except) sum += Math.exp(z[k]! - max);
-  return max + Math.log(sum);
-}
-
 /** Up to `count` rows, chosen by the generator, in row order. */
 export function sampleRows(context: RunContext, data: Dataset, count: number, label: string): Dataset {
   if (data.size <= count) return data;

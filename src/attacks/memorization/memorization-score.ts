@@ -1,8 +1,8 @@
 import { take, type Dataset } from "../../data/index.ts";
 import { MarauderError, throwIfCancelled } from "../../errors.ts";
+import { logSumExp } from "../../stats/index.ts";
 import type { Arch, Trainer } from "../../train/trainer.ts";
 import type { Attack } from "../attack.ts";
-import { logSumExp } from "./membership.ts";
 
 export interface MemorizationScoreOptions {
   readonly subsets: number;

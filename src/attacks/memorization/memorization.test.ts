@@ -7,7 +7,8 @@ import { seeded } from "../../random/index.ts";
 import { auc } from "../../stats/index.ts";
 import type { Target } from "../../target/index.ts";
 import type { TrainedModel, Trainer } from "../../train/index.ts";
-import { entropy, logSumExp, lossThreshold, memorizationScore, modifiedEntropy, sampleRows } from "./index.ts";
+import { logSumExp } from "../../stats/index.ts";
+import { entropy, lossThreshold, memorizationScore, modifiedEntropy, sampleRows } from "./index.ts";
 
 const context = (seed = 1, signal = new AbortController().signal): RunContext => ({
   rng: seeded(seed),

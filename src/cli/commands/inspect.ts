@@ -52,8 +52,8 @@ export function addInspect(main: Command): void {
         ...(flags.output !== undefined && { output: flags.output }),
         ...(flags.mean !== undefined && { mean: flags.mean }),
         ...(flags.sd !== undefined && { sd: flags.sd }),
+        ...(flags.shape !== undefined && { inputShape: flags.shape }),
       };
-      if (flags.shape !== undefined) Object.assign(given, { inputShape: flags.shape });
       const inspection = await inspectRunning(model, ortEngine, given);
       const gradient = flags.checkGradient === true ? await checked(model, inspection, given, flags) : null;
       const printed = {
@@ -91,10 +91,8 @@ async function checked(model: Model, i: Inspection, given: object, flags: Inspec
     const [low, high] = flags.bounds ?? notesOf(model).bounds ?? [0, 1];
     if (i.gradient.available && i.problems.length === 0) {
       const options = { engine: ortEngine, bounds: { low, high }, ...given };
-      const { relativeError, engine, magnitude, estimated } = await checkModelGradient(model, options, flags);
-      const outcome = estimated > 0 ? "estimate" : magnitude === 0 ? "flat" : "compared";
-      const told = outcome === "compared" ? relativeError : null;
-      return { relativeError: told, directions, engine, outcome, by: ["the input"], of: ["the scores"], refused: null };
+      const found = await checkModelGradient(model, options, flags);
+      return { ...found, by: ["the input"], of: ["the scores"], refused: null };
     }
     const { operators: _operators, ...found } = await checkFileGradient(model, { directions, seed: flags.seed });
     return { ...found, refused: null };
