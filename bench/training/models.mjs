@@ -4,28 +4,19 @@ import { characterVocabulary } from "../../dist/data/index.js";
 import { GraphBuilder, int, ints } from "../../dist/ir/index.js";
 import { seeded } from "../../dist/random/index.js";
 import { buildLanguageModel } from "../../dist/train/language-model/index.js";
+import { Weights } from "../../dist/train/weights.js";
 import { float32, int64, sizeOf } from "../../dist/tensor/index.js";
 
 const rng = seeded(0).child("bench");
 const VOCABULARY = 65;
 
-/** A builder that remembers its weights. */
+/** The layers that the models below are made of, in a graph of their own. */
 function start(shape) {
   const b = new GraphBuilder();
-  const parameters = [];
-  const constants = new Map();
-  const put = (dims, label, fill) => {
-    const data = new Float32Array(sizeOf(dims));
-    fill(data);
-    const name = b.fresh(label);
-    // Kept apart from the builder, which shares equal constants: two zero biases must stay two parameters.
-    constants.set(name, float32(dims, data));
-    parameters.push(name);
-    return name;
-  };
+  const weights = new Weights(b, rng);
   const weight = (dims, label, fanIn = sizeOf(dims.slice(1)) || 1) =>
-    put(dims, label, (data) => rng.child(label).fillNormal(data, 0, 1 / Math.sqrt(fanIn)));
-  const filled = (dims, label, value) => put(dims, label, (data) => data.fill(value));
+    weights.add(label, dims, { normal: 1 / Math.sqrt(fanIn) });
+  const filled = (dims, label, value) => weights.add(label, dims, { all: value });
   const x = b.input("x", "float32", ["N", ...shape]);
   const dense = (v, i, o, label) => b.op("Gemm", [v, weight([i, o], `${label}.w`, i), filled([o], `${label}.b`, 0)]);
   const relu = (v) => b.op("Relu", [v]);
@@ -51,9 +42,9 @@ function start(shape) {
       producer: "bench",
       producerVersion: "",
       metadata: {},
-      graph: { ...graph, constants: new Map([...graph.constants, ...constants]) },
+      graph: { ...graph, constants: new Map([...graph.constants, ...weights.constants]) },
     };
-    const trainable = { model, parameters, frozen: [], features: logits };
+    const trainable = { model, parameters: [...weights.constants.keys()], frozen: [], features: logits };
     return { trainable, batch, shape, dtype: "float32", classes: out.at(-1), loss: "cross-entropy" };
   };
   return { b, x, dense, relu, conv, groupNorm, finish };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import ort from "onnxruntime-node";
 import { encodeModel } from "../../dist/ir/index.js";
 import { stepProgram } from "../../dist/train/step.js";
-import { clippedProgram, layoutOf, losses, pack, slotsOf, updateRule } from "../../dist/train/index.js";
+import { clippedProgram, feedsOf, layoutOf, losses, pack, updateRule } from "../../dist/train/index.js";
 import { dataOf, models } from "./models.mjs";
 import { sgd } from "./sgd.mjs";
 
@@ -37,11 +37,8 @@ const packed = pack(trainable.model, layout);
 const feeds = { [trainable.model.graph.inputs[0].name]: t(features), "train.targets": t(targets) };
 const into = {};
 const slots = (vector, nameOf) =>
-  Object.fromEntries(slotsOf(layout, vector).map((tensor, k) => [nameOf(layout.slots[k].name, k), t(tensor)]));
-Object.assign(
-  feeds,
-  slots(packed, (name) => name),
-);
+  Object.fromEntries(Object.entries(feedsOf(layout, vector, nameOf)).map(([name, tensor]) => [name, t(tensor)]));
+Object.assign(feeds, slots(packed));
 if (kind === "plain") {
   const state = new Float32Array(packed.length);
   feeds["train.weights"] = flat(new Float32Array(batch).fill(1 / batch));

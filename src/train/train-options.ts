@@ -40,13 +40,7 @@ export function resolveTrainOptions(
   inputShape: readonly number[],
   further = false,
 ): TrainOptions {
-  const built = (["arch", "hidden", "channels", "blocks"] as const).find((name) => given[name] !== undefined);
-  if (further && built !== undefined) {
-    throw new MarauderError(
-      "OPTION_RANGE",
-      `training option ${built} must be left out: a given model is trained, and keeps its architecture`,
-    );
-  }
+  if (further) refuseArchitecture(given, ["arch", "hidden", "channels", "blocks"]);
   const arch = given.arch ?? (inputShape.length === 3 ? "cnn" : "mlp");
   if (!architectures.includes(arch)) {
     throw new MarauderError(
@@ -89,6 +83,16 @@ export function resolveTrainOptions(
   };
   check(options, size, inputShape);
   return options;
+}
+
+/** A given model is trained, which has an architecture. Throws OPTION_RANGE. */
+export function refuseArchitecture<O extends object>(given: O, names: readonly (keyof O & string)[]): void {
+  const built = names.find((name) => given[name] !== undefined);
+  if (built === undefined) return;
+  throw new MarauderError(
+    "OPTION_RANGE",
+    `training option ${built} must be left out: a given model is trained, and keeps its architecture`,
+  );
 }
 
 function check(options: TrainOptions, size: number, inputShape: readonly number[]): void {

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { MarauderError } from "../../errors.ts";
-import { languageArchitectures, rowLosses } from "../../train/index.ts";
+import { architectures, languageArchitectures, rowLosses } from "../../train/index.ts";
 import type { Arch, LanguageArch, StepOptions } from "../../train/index.ts";
 import { numberList, numberValue, positiveInteger, seedValue } from "../flags.ts";
 import { addPrivateFlags, checkPrivateFlags, type PrivateFlags } from "../privacy/train-private.ts";
@@ -52,32 +52,14 @@ export interface TrainFlags extends TableFlags, PrivateFlags {
   lines?: boolean;
 }
 
-const ofClassifiers = [
-  "loss",
-  "labelSmoothing",
-  "shift",
-  "flip",
-  "hidden",
-  "channels",
-  "blocks",
-  "testLabels",
-] as const;
+/** What a private training of a classifier decides itself. */
+const ofPlainClassifiers = ["loss", "labelSmoothing", "shift", "flip", "hidden", "channels", "blocks"] as const;
+const ofClassifiers = [...ofPlainClassifiers, "testLabels"] as const;
 const ofTables = ["labels", "label", "groups", "rowId", "ignore", "missing"] as const;
 const ofText = ["contextLength", "width", "layers", "heads", "embedding", "tied", "vocabulary", "lines"] as const;
 const ofModels = ["output", "batchNorm"] as const;
 /** What a private training decides itself. */
-const ofPlainSteps = [
-  "optimizer",
-  "weightDecay",
-  "decayed",
-  "loss",
-  "labelSmoothing",
-  "shift",
-  "flip",
-  "hidden",
-  "channels",
-  "blocks",
-] as const;
+const ofPlainSteps = ["optimizer", "weightDecay", "decayed", ...ofPlainClassifiers] as const;
 
 export function addTrainFlags(command: Command): Command {
   return addPrivateFlags(addPlainFlags(command).optionsGroup("Differential privacy:"));
@@ -90,13 +72,7 @@ function addPlainFlags(command: Command): Command {
   );
   return addTableFlags(command)
     .addOption(
-      new Option("--arch <arch>", "architecture to build").choices([
-        "logistic",
-        "mlp",
-        "cnn",
-        "resnet",
-        ...languageArchitectures,
-      ]),
+      new Option("--arch <arch>", "architecture to build").choices([...architectures, ...languageArchitectures]),
     )
     .option("--model <user.onnx>", "in place of --arch: train this model further, from the weights that it has")
     .option("--output <name>", "with --model: the output that holds the scores, where it has several")

@@ -1,11 +1,12 @@
 import type { Vocabulary } from "../../data/text/index.ts";
 import { MarauderError } from "../../errors.ts";
-import type { Dim, Model } from "../../ir/index.ts";
+import type { Model } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import type { Trainable } from "../architectures.ts";
 import { layoutOf, pack, unpack } from "../parameters.ts";
 import { trainableOf } from "../trainable-of.ts";
 import { buildLanguageModel, type LanguageArch, type LanguageSpec } from "./architectures.ts";
+import { tokensAndLogits } from "./tokens-and-logits.ts";
 
 /**
  * A language model from a file, in the form that trains on examples of `context` predictions; what is exported is the
@@ -18,16 +19,9 @@ export function trainableLanguage(
   vocabulary: Vocabulary,
   context: number,
 ): Trainable & { readonly exported: Model } {
-  const found = tokensIn(model);
-  if (found === null) {
-    throw new MarauderError(
-      "MODEL_INPUT",
-      "the model is no language model; expected an input int64 [N, T] and an output [N, T, V]",
-    );
-  }
-  const { input, dims } = found;
-  const [first, steps] = dims;
-  const size = model.graph.outputs[0]!.dims![2];
+  const { input, output } = tokensAndLogits(model);
+  const [first, steps] = input.dims!;
+  const size = output.dims![2];
   if (typeof size === "number" && size !== vocabulary.size) {
     throw new MarauderError(
       "MODEL_INPUT",
@@ -48,17 +42,8 @@ export function trainableLanguage(
     const layout = layoutOf(made.model, made.parameters);
     return { ...made, model: unpack(made.model, layout, pack(model, layout)), exported: model };
   }
-  const inputs = model.graph.inputs.map((i) => (i.name === input ? { ...i, dims: [first!, context] } : i));
+  const inputs = model.graph.inputs.map((i) => (i === input ? { ...i, dims: [first!, context] } : i));
   return { ...trainableOf({ ...model, graph: { ...model.graph, inputs } }), exported: model };
-}
-
-/** Whether a model takes tokens [N, T] and gives logits for each of them. */
-export const isLanguageModel = (model: Model): boolean => tokensIn(model) !== null;
-
-function tokensIn({ graph }: Model): { readonly input: string; readonly dims: readonly Dim[] } | null {
-  const [input, ...others] = graph.inputs.filter((i) => !graph.constants.has(i.name));
-  const fits = input?.dtype === "int64" && input.dims?.length === 2 && graph.outputs[0]?.dims?.length === 3;
-  return fits && others.length === 0 ? { input: input.name, dims: input.dims } : null;
 }
 
 /** What a file that Marauder made was built with; null for any other file. */

@@ -6,3 +6,4 @@ export * from "./language-options.ts";
 export * from "./language-trainer.ts";
 export * from "./sequences.ts";
 export * from "./token-batches.ts";
+export { isLanguageModel } from "./tokens-and-logits.ts";

@@ -1,8 +1,9 @@
 import type { Engine } from "../../engine/engine.ts";
-import { excerpt, MarauderError } from "../../errors.ts";
+import { MarauderError } from "../../errors.ts";
 import type { Model } from "../../ir/index.ts";
 import { tensor } from "../../tensor/index.ts";
 import { readVocabulary, type Vocabulary } from "../../data/text/index.ts";
+import { tokensAndLogits } from "./tokens-and-logits.ts";
 
 /** A language model that answers. Sequences are tokens; each must have 1 to `longest` of them. Closed by its owner. */
 export interface LanguageModel {
@@ -38,19 +39,10 @@ export async function openLanguageModel(
   model: Model,
   options: { readonly threads?: number; readonly vocabulary?: Vocabulary } = {},
 ): Promise<LanguageModel> {
-  const { graph, metadata } = model;
-  const inputs = graph.inputs.filter((i) => !graph.constants.has(i.name));
-  const [input] = inputs;
-  const output = graph.outputs[0];
-  if (inputs.length !== 1 || input!.dtype !== "int64" || input!.dims?.length !== 2 || output?.dims?.length !== 3) {
-    throw new MarauderError(
-      "MODEL_INPUT",
-      "the model is no language model; expected one input int64 [N, T] and one output [N, T, V], got inputs " +
-        excerpt(inputs.map((i) => `${i.name} ${i.dtype} [${i.dims?.join(", ") ?? "?"}]`).join("; ") || "none"),
-    );
-  }
+  const { metadata } = model;
+  const { input, output } = tokensAndLogits(model);
   const vocabulary = options.vocabulary ?? readVocabulary(metadata["vocabulary"]);
-  const size = output.dims[2];
+  const size = output.dims![2];
   if (vocabulary === null || (typeof size === "number" && size !== vocabulary.size)) {
     throw new MarauderError(
       "MODEL_INPUT",
@@ -59,7 +51,7 @@ export async function openLanguageModel(
         : `the model has ${size} logits for each token, the vocabulary has ${vocabulary.size}; give the vocabulary that it was trained with`,
     );
   }
-  const fixed = input!.dims[1];
+  const fixed = input.dims![1];
   const said = Number(metadata["context"]);
   const context = typeof fixed === "number" ? fixed : Number.isSafeInteger(said) && said > 0 ? said : MOST_TOKENS;
   const bounded = typeof fixed === "number" || metadata["architecture"] === "gpt";
@@ -86,7 +78,7 @@ export async function openLanguageModel(
         const tokens = sequences[i]!;
         for (let t = 0; t < tokens.length; t++) x[k * steps + t] = BigInt(tokens[t]!);
       });
-      const out = await session.run({ [input!.name]: tensor("int64", [rows.length, steps], x) }, [output!.name]);
+      const out = await session.run({ [input.name]: tensor("int64", [rows.length, steps], x) }, [output!.name]);
       const logits = out[output!.name]!.data as Float32Array;
       rows.forEach((i, k) => take(i, logits, k * steps * v));
       from = to;

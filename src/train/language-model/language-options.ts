@@ -1,5 +1,5 @@
 import { MarauderError } from "../../errors.ts";
-import { checkStepOptions, refuse } from "../train-options.ts";
+import { checkStepOptions, refuse, refuseArchitecture } from "../train-options.ts";
 import type { StepOptions } from "../trainer.ts";
 import type { LanguageArch, LanguageSpec } from "./architectures.ts";
 
@@ -21,6 +21,8 @@ const defaults = {
 /** What is trained already needs small steps, and few of them. */
 const furtherDefaults = { learningRate: 1e-3, weightDecay: 0 };
 
+const ofArchitecture = ["arch", "width", "layers", "heads", "embedding", "tied"] as const;
+
 /** Steps that a training should have at least, where the number of epochs is left out. */
 const STEPS = 1500;
 const FURTHER_STEPS = 300;
@@ -34,15 +36,7 @@ export function resolveLanguageOptions(
   size: number,
   further = false,
 ): LanguageOptions {
-  const built = (["arch", "width", "layers", "heads", "embedding", "tied"] as const).find(
-    (n) => given[n] !== undefined,
-  );
-  if (further && built !== undefined) {
-    throw new MarauderError(
-      "OPTION_RANGE",
-      `training option ${built} must be left out: a given model is trained, and keeps its architecture`,
-    );
-  }
+  if (further) refuseArchitecture(given, ofArchitecture);
   const arch = given.arch ?? "char-lstm";
   if (!languageArchitectures.includes(arch)) {
     throw new MarauderError(
@@ -78,7 +72,7 @@ export function resolveLanguageOptions(
     arch,
     batch,
   };
-  checkStepOptions(options, ["arch", "width", "layers", "heads", "embedding", "tied", "moveWindows"]);
+  checkStepOptions(options, [...ofArchitecture, "moveWindows"]);
   for (const [name, most] of [
     ["width", 4096],
     ["layers", 64],
