@@ -46,9 +46,7 @@ export function jvp(model: Model, options: JvpOptions): JacobianVectorProduct {
 function withZeros(graph: Model["graph"], of: readonly string[], seeds: ReadonlyMap<string, string>): Model["graph"] {
   if (of.length === 0) return graph;
   const gone = new Set(of.map((name) => seeds.get(name)!));
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  // Names of the nodes that are still to come must not be taken.
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   const place = (like: string): void => {
     const dtype = graph.inputs.find((v) => v.name === seeds.get(like))!.dtype;
     const node = { op: "", domain: "", name: "", inputs: [like], outputs: [], attributes: {} };

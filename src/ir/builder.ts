@@ -45,6 +45,13 @@ export class GraphBuilder {
     for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) this.taken.add(name);
   }
 
+  /** A builder that writes the nodes of a graph anew: it holds none of them yet, and their names are taken. */
+  static rewriting(graph: Graph): GraphBuilder {
+    const b = new GraphBuilder(graph);
+    b.rollBack(0);
+    return b;
+  }
+
   /** A name nobody uses, beginning with `stem`. */
   fresh(stem: string): string {
     let name = stem;

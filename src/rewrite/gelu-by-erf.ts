@@ -6,8 +6,7 @@ import { float, getString, GraphBuilder, type Graph } from "../ir/index.ts";
  */
 export function geluByErf(graph: Graph): Graph {
   if (!graph.nodes.some((node) => node.op === "Gelu")) return graph;
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   for (const node of graph.nodes) {
     if (node.op !== "Gelu" || node.domain !== "" || getString(node, "approximate", "none") !== "none") {
       b.append(node);
@@ -18,6 +17,5 @@ export function geluByErf(graph: Graph): Graph {
     const phi = b.op("HardSigmoid", [erf], { alpha: float(0.5), beta: float(0.5) });
     b.append({ op: "Mul", domain: "", name: node.name, inputs: [x, phi], outputs: node.outputs, attributes: {} });
   }
-  const built = b.build();
-  return { ...graph, nodes: built.nodes, constants: built.constants };
+  return b.build();
 }

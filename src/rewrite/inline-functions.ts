@@ -21,8 +21,7 @@ export function inlineFunctions(model: Model): Model {
   let { graph } = model;
   for (let pass = 0; graph.nodes.some((node) => called(node) !== undefined); pass++) {
     if (pass === MOST_PASSES) throw endless("call each other more than 32 deep");
-    const b = new GraphBuilder({ ...graph, nodes: [] });
-    for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+    const b = GraphBuilder.rewriting(graph);
     for (const node of graph.nodes) {
       const f = called(node);
       if (f === undefined) b.append(node);

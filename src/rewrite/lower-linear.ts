@@ -9,9 +9,7 @@ import { producers, readers } from "./uses.ts";
  * classifier of one row, other transforms, a classifier whose label output is read. Works for every opset from 7.
  */
 export function lowerLinear(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null = () => null): Graph {
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  // Names of the nodes that are still to come must not be taken.
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   const madeBy = producers(graph);
   const readBy = readers(graph);
   const isOutput = new Set(graph.outputs.map((o) => o.name));
@@ -24,8 +22,7 @@ export function lowerLinear(graph: Graph, dimsOf: (name: string) => readonly Dim
     else b.append(node);
   }
   if (lowered.size === 0) return graph;
-  const built = b.build();
-  return { ...graph, nodes: built.nodes, constants: built.constants };
+  return b.build();
 }
 
 function lower(

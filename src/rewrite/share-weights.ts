@@ -22,8 +22,7 @@ export function shareWeights(graph: Graph): Graph {
     return swaps ? perm : null;
   };
   if (graph.nodes.every((node) => swap(node) === null)) return graph;
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   for (const node of graph.nodes) {
     const perm = swap(node);
     if (perm === null) {
@@ -35,6 +34,5 @@ export function shareWeights(graph: Graph): Graph {
     const attributes = madeBy.get(node.inputs[1]!)!.attributes;
     b.append({ op: "Transpose", domain: "", name: node.name, inputs: [product], outputs: node.outputs, attributes });
   }
-  const built = b.build();
-  return { ...graph, nodes: built.nodes, constants: built.constants };
+  return b.build();
 }

@@ -16,9 +16,7 @@ export function winograd(
   dimsOf: (name: string) => readonly Dim[] | null,
   leastChannels = LEAST_CHANNELS,
 ): Graph {
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  // Names of the nodes that are still to come must not be taken.
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   let changed = false;
   for (const node of graph.nodes) {
     const form = formOf(node, dimsOf, leastChannels);
@@ -30,8 +28,7 @@ export function winograd(
     }
   }
   if (!changed) return graph;
-  const built = b.build();
-  return { ...graph, nodes: built.nodes, constants: built.constants };
+  return b.build();
 }
 
 /** Along one axis: sizes of input and output, padding in front, number of tiles. */
@@ -144,8 +141,7 @@ const matrixOf = (b: GraphBuilder): string => b.constant(float32([TILE ** 2, 9],
  */
 export function remakeKernels(graph: Graph, first: number): Graph {
   if (!graph.nodes.some((node) => node.outputs[0]!.startsWith(KERNELS))) return graph;
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
   const remade = new Map<string, string>();
   const again = (name: string): string => {
@@ -162,8 +158,7 @@ export function remakeKernels(graph: Graph, first: number): Graph {
     const inputs = i < first ? node.inputs : node.inputs.map((name) => (name.startsWith(KERNELS) ? again(name) : name));
     b.append({ ...node, inputs });
   });
-  const built = b.build();
-  return { ...graph, nodes: built.nodes, constants: built.constants };
+  return b.build();
 }
 
 // Transforms for the points 0, 1, -1, 2, -2 and infinity: output = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A.

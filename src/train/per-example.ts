@@ -176,8 +176,7 @@ function openUses(model: Model, inputs: readonly string[], layout: Layout): Open
   const batch = batchAxes(graph, inputs, known);
   const input = inputs[0]!;
   const views = new Map<string, View>(layout.slots.map(({ name, dims }) => [name, { slot: name, dims, path: [] }]));
-  const b = new GraphBuilder({ ...graph, nodes: [] });
-  for (const node of graph.nodes) for (const name of [node.name, ...node.outputs]) if (name !== "") b.fresh(name);
+  const b = GraphBuilder.rewriting(graph);
   const added = new Map<string, readonly Dim[]>();
   const sites: (Site & { view: View })[] = [];
   const examples = known.dims(input)?.[0] ?? null;
