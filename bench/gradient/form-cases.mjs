@@ -291,6 +291,7 @@ export const cases = (random) => [
   normalization(random),
   gelu(random),
   chunks(random, "transformer", [1, 2, 4, 8, 16], 4),
+  chunks(random, "resnet-18", [4, 8, 12, 16], 12),
   chunks(random, "mnist-cnn", [8, 16, 32, 64, 128], 64),
   chunks(random, "squeezenet", [1, 2, 4, 8], 2),
   chunks(random, "tabular", [128, 256, 512, 1024], 1024),

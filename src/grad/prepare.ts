@@ -3,6 +3,7 @@ import { inferTypes } from "../ir/infer.ts";
 import { raiseOpset } from "../ir/raise.ts";
 import { decompose, type Decomposed } from "../rewrite/decompose/index.ts";
 import { inlineFunctions } from "../rewrite/inline-functions.ts";
+import { normalizeRows } from "../rewrite/normalize-rows.ts";
 import { ancestors, dependents } from "../rewrite/uses.ts";
 
 export interface Prepared extends Omit<Decomposed, "model"> {
@@ -12,7 +13,8 @@ export interface Prepared extends Omit<Decomposed, "model"> {
 
 /**
  * A model in the form that the rules know, and what is known of the types of its values. Operators without a rule are
- * decomposed where they lie between `wrt` and `of`; all of them, where no path is given.
+ * decomposed where they lie between `wrt` and `of`; all of them, where no path is given. Normalizations become the form
+ * whose gradient costs least.
  */
 export function prepare(
   model: Model,
@@ -26,5 +28,6 @@ export function prepare(
   const done = decompose(typed, { only: (node) => on(node.outputs) });
   const types = new Map(done.model.graph.values);
   for (const v of [...done.model.graph.outputs, ...done.model.graph.inputs]) types.set(v.name, v);
-  return { ...done, types };
+  const graph = normalizeRows(done.model.graph, (name) => types.get(name)?.dims ?? null);
+  return { ...done, model: { ...done.model, graph }, types };
 }

@@ -3,6 +3,7 @@ export { foldNormalization, type Normalization } from "./fold-normalization.ts";
 export { geluByErf } from "./gelu-by-erf.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { lowerLinear } from "./lower-linear.ts";
+export { normalizeRows } from "./normalize-rows.ts";
 export { prune } from "./prune.ts";
 export { sigmoidToTwo } from "./sigmoid-to-two.ts";
 export { stripOutput, type ScoreKind, type Stripped } from "./strip-output.ts";

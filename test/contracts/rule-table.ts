@@ -313,6 +313,13 @@ const norms: Row[] = [
     (b, names) => b.opN("LayerNormalization", names, 3)[2]!,
   ),
   row("InstanceNormalization", "4-D", { x: at(2, 3, 2, 3), s: at(3), b: at(3) }, apply("InstanceNormalization")),
+  row("InstanceNormalization", "neither scaled nor shifted", { x: at(2, 3, 2, 3) }, (b, [x]) => {
+    const [ones, zeros] = [1, 0].map((v) => b.constant(tensor("float32", [3], Float32Array.of(v, v, v))));
+    return b.op("InstanceNormalization", [x!, ones!, zeros!], { epsilon: float(0.01) });
+  }),
+  row("LayerNormalization", "neither scaled nor shifted, all outputs", { x: at(2, 3, 4) }, (b, [x]) =>
+    b.opN("LayerNormalization", [x!, b.constant(tensor("float32", [4], Float32Array.of(1, 1, 1, 1)))], 3),
+  ),
   one("LRN", at(2, 5, 2, 2), { size: int(3), alpha: float(0.5), beta: float(0.75), bias: float(2) }),
   one("LRN", at(1, 4, 3), { size: int(2), alpha: float(0.5) }, "even size", { noOrt: "its LRN wants an odd size" }),
   one("LpNormalization", at(2, 4), { axis: int(1) }),

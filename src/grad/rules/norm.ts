@@ -59,6 +59,12 @@ function normalizeRows(cx: GradientContext, x: string, axis: number, axes: reado
   return { n, inverse, back: (dn: string): string => normalizeBack(cx, dn, n, inverse, axes) };
 }
 
+/** Whether a LayerNormalization neither scales nor shifts. */
+function isPlain(cx: GradientContext): boolean {
+  const scale = cx.constant(cx.node.inputs[1]);
+  return !has(cx, 2) && scale?.dtype === "float32" && (scale.data as Float32Array).every((v) => v === 1);
+}
+
 // y = s·n + b over the axes from `axis` on      dx = adjoint of the normalization of dy·s   ds = dy·n   db = dy
 export const LayerNormalization: GradientRule = (cx, dys) => {
   const { b, node, wants } = cx;
@@ -67,9 +73,14 @@ export const LayerNormalization: GradientRule = (cx, dys) => {
   const axis = getInt(node, "axis", -1);
   const first = axis < 0 ? axis + rank : axis;
   const axes = upTo(rank, first);
-  const { n, inverse, back } = normalizeRows(cx, x, first, axes);
+  const plain = isPlain(cx);
+  const [y, , found = ""] = node.outputs as [string, string?, string?];
+  const { n, inverse, back } =
+    plain && found !== ""
+      ? { n: y, inverse: found, back: (dn: string): string => normalizeBack(cx, dn, y, found, axes) }
+      : normalizeRows(cx, x, first, axes);
   const [dy, dMean, dInverse] = [dys[0] ?? null, dys[1] ?? null, dys[2] ?? null];
-  const parts: string[] = dy === null ? [] : [back(b.mul(dy, scale))];
+  const parts: string[] = dy === null ? [] : [back(plain ? dy : b.mul(dy, scale))];
   if (dMean !== null || dInverse !== null) {
     // mean = Σ x/k      inverse = (variance + ε)^(-½), whose derivative is -inverse²·n/k
     const count = cast(cx, b.div(b.op("Size", [x]), b.op("Size", [inverse])), floatType(cx));
