@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -26,13 +26,44 @@ describe("files", () => {
     expect(readFileSync(join(folder, "f"), "utf8")).toBe("old");
   });
 
-  it("finds out before work whether a path can be written, and makes no file", async () => {
-    await checkWritable(join(folder, "new/x"));
-    expect(readdirSync(join(folder, "new"))).toEqual([]);
-    writeFileSync(join(folder, "f"), "");
+  it("finds out before work whether a path can be written, and leaves nothing behind", async () => {
+    writeFileSync(join(folder, "f"), "old");
+    mkdirSync(join(folder, "d"));
+    await checkWritable(join(folder, "new/deep/x"));
+    await checkWritable(join(folder, "new/deep"), "folder");
     await checkWritable(join(folder, "f"));
-    await expect(checkWritable(join(folder, "new"))).rejects.toThrow(/it is a folder; nothing was changed/);
-    await expect(checkWritable(join(folder, "f/x"))).rejects.toMatchObject({ code: "FILE_WRITE" });
+    await checkWritable(join(folder, "d"), "folder");
+    expect(readdirSync(folder).toSorted()).toEqual(["d", "f"]);
+    expect(readdirSync(join(folder, "d"))).toEqual([]);
+    expect(readFileSync(join(folder, "f"), "utf8")).toBe("old");
+  });
+
+  it("refuses what cannot be written: what failed, what was expected, what is there, what to do", async () => {
+    writeFileSync(join(folder, "f"), "old");
+    mkdirSync(join(folder, "d"));
+    const refused = async (path: string, kind: "file" | "folder"): Promise<string> => {
+      const error: unknown = await checkWritable(path, kind, `--out ${path}`).catch((e: unknown) => e);
+      expect(error).toMatchObject({ code: "FILE_WRITE" });
+      return (error as Error).message.replaceAll(folder, "");
+    };
+    const end = "; name another place; nothing was changed";
+    expect(await refused(join(folder, "d"), "file")).toBe(`cannot write --out /d: expected a file, got a folder${end}`);
+    expect(await refused(join(folder, "f"), "folder")).toBe(
+      `cannot write --out /f: expected a folder, got a file${end}`,
+    );
+    for (const kind of ["file", "folder"] as const) {
+      expect(await refused(join(folder, "f/a/x"), kind)).toBe(
+        `cannot write --out /f/a/x: expected a folder at /f, got a file${end}`,
+      );
+    }
+    expect(readdirSync(folder).toSorted()).toEqual(["d", "f"]);
+  });
+
+  it.runIf(existsSync("/proc/self"))("refuses a folder of the system that takes no files, and a device", async () => {
+    await expect(checkWritable("/proc/x", "folder", "--out /proc/x")).rejects.toThrow(
+      /^cannot write --out \/proc\/x: expected a folder that takes files, got \/proc \(.+\); name another place/,
+    );
+    await expect(checkWritable("/dev/null")).rejects.toThrow(/expected a file, got a device/);
   });
 
   it("says the system's reason in words", async () => {

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { MarauderError } from "./errors.ts";
 
 const reasons: Record<string, string> = {
@@ -39,18 +38,40 @@ export async function readBytes(path: string, what: string): Promise<Buffer> {
   }
 }
 
-/** Finds out before long work whether `path` can be written: its folder is made, the file is not. Throws FILE_WRITE. */
-export async function checkWritable(path: string): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await access(dirname(path), constants.W_OK);
-    const there = await stat(path).catch(() => null);
-    if (there?.isDirectory() === true) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
-  } catch (error) {
-    throw new MarauderError("FILE_WRITE", `cannot write ${path}: ${systemReason(error)}; nothing was changed`, {
-      cause: error,
-    });
+/**
+ * Finds out before long work whether `path` can be written, by making a file in the nearest folder that is there and taking
+ * it away; nothing stays. `name` is how the message calls it. Throws FILE_WRITE.
+ */
+export async function checkWritable(path: string, kind: "file" | "folder" = "file", name = path): Promise<void> {
+  const refuse = (why: string, cause?: unknown): MarauderError =>
+    new MarauderError("FILE_WRITE", `cannot write ${name}: ${why}; nothing was changed`, { cause });
+  const there = await whatIs(path);
+  if (there !== null && there !== kind) throw refuse(`expected a ${kind}, got a ${there}; name another place`);
+  let folder = kind === "folder" ? resolve(path) : dirname(resolve(path));
+  for (;;) {
+    const found = await whatIs(folder);
+    if (found === "folder") break;
+    if (found !== null) throw refuse(`expected a folder at ${folder}, got a ${found}; name another place`);
+    folder = dirname(folder);
   }
+  const probe = join(folder, `.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await writeFile(probe, "x", { flag: "wx" });
+    await rm(probe);
+  } catch (error) {
+    await rm(probe, { force: true }).catch(() => undefined);
+    // What keeps no files at all, as /proc does, says that the file that was to be made does not exist.
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === "ENOENT" ? "the system makes no files there" : systemReason(error);
+    throw refuse(`expected a folder that takes files, got ${folder} (${why}); name another place`, error);
+  }
+}
+
+/** What stands at a path; null where nothing does. */
+async function whatIs(path: string): Promise<"file" | "folder" | "device" | null> {
+  const found = await stat(path).catch(() => null);
+  if (found === null) return null;
+  return found.isDirectory() ? "folder" : found.isFile() ? "file" : "device";
 }
 
 /**

@@ -4,6 +4,7 @@ import { MarauderError } from "../errors.ts";
 import { version } from "../version.ts";
 import { exit, exitCodeOf, explainError } from "./exit.ts";
 import { commandsFor, type AddCommand } from "./commands/index.ts";
+import { checkOutputs } from "./outputs.ts";
 
 /** Ctrl-C once: stop at the next step, keep what is done. Twice: stop at once. */
 function cancellation(): AbortController {
@@ -27,7 +28,8 @@ function program(commands: readonly AddCommand[], signal: AbortSignal): Command 
     .showHelpAfterError("(add --help for the options and examples)")
     .addOption(new Option("--debug", "show stack traces of errors").hideHelp())
     .exitOverride()
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({ sortSubcommands: false })
+    .hook("preAction", (_main, action) => checkOutputs(action));
   for (const add of commands) add(main, signal);
   for (const command of main.commands)
     command.exitOverride().showHelpAfterError("(add --help for the options and examples)");

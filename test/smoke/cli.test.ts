@@ -74,8 +74,12 @@ const refused: readonly (readonly [string, number, RegExp])[] = [
   [`${pgd} --samples 0`, 2, /whole number above 0, got "0"/],
   [`${pgd} --seed -3`, 2, /whole number from 0, got "-3"/],
   [`${pgd} --target-class 17`, 2, /class must be 0 to 2, got 17/],
-  [`${pgd} --save folder`, 3, /cannot write folder: it is a folder; nothing was changed \[FILE_WRITE\]/],
-  [`${pgd} --save test.npz/a.npz`, 3, /cannot write .*: a (part of the path is a file|file of that name)/],
+  [
+    `${pgd} --save folder`,
+    3,
+    /cannot write --save folder: expected a file, got a folder; .*nothing was changed \[FILE_WRITE\]/,
+  ],
+  [`${pgd} --save test.npz/a.npz`, 3, /cannot write --save .*: expected a folder at .*test.npz, got a file/],
   [`${pgd} --input nosuch`, 3, /no input named "nosuch"; its inputs are: x/],
   [`${pgd} --output nosuch`, 3, /no output named "nosuch"; expected one of: logits/],
   [`${pgd} --mean 0.5,0.5 --sd 1`, 3, /2 numbers of mean and sd do not fit/],
@@ -105,13 +109,41 @@ const refused: readonly (readonly [string, number, RegExp])[] = [
   ["train --data table.csv --label bogus --arch mlp --out m.onnx", 2, /no column "bogus"; it has id, a, b/],
   ["train --data table.csv --label a --arch mlp --out m.onnx", 3, /leaves \d+ to train on and 0 to measure on/],
   ["train --data test.npz --arch mlp --hold-out 2 --out m.onnx", 2, /--hold-out must lie between 0 and 1, got 2/],
-  ["train --data test.npz --arch mlp --out folder", 3, /cannot write folder: it is a folder/],
+  ["train --data test.npz --arch mlp --out folder", 3, /cannot write --out folder: expected a file, got a folder/],
   ["train --data empty.csv --label a --arch mlp --out m.onnx", 3, /empty\.csv has no rows/],
   ["sanitize table.csv --label bought --out c.csv --detector bogus", 2, /Allowed choices are spectral-signatures/],
   ["sanitize table.csv --label bought --out c.txt", 2, /must end in \.csv or \.npz/],
   ["sanitize test.npz --out c.csv", 2, /must end in \.npz, since the data are no table/],
   ["sanitize table.csv --label bought --groups nosuch --out c.csv", 2, /no column "nosuch"/],
 ];
+
+// Before any work: none of the files that these lines read is there.
+const unwritable: readonly string[] = [
+  "audit none.yaml --out",
+  "audit none.onnx --data none.npz --out",
+  "attack pgd none.onnx --data none.npz --save",
+  "sanitize none.npz --out",
+  "train --data none.npz --arch mlp --out",
+  "train --data none.npz --arch mlp --out m.onnx --checkpoint",
+  "train --dp --data none.npz --arch mlp --out m.onnx --target-epsilon 1 --delta 1e-5 --statement",
+  "pate --data none.npz --arch mlp --target-epsilon 1 --delta 1e-5 --statement s.json --out",
+  "pate --data none.npz --arch mlp --target-epsilon 1 --delta 1e-5 --out m.onnx --teachers-out",
+  "tradeoff --data none.npz --arch mlp --epsilons 1 --out",
+  "canaries plant --corpus none.txt --plain --window 63 --out",
+  "demo --quick --out",
+  "report",
+];
+
+describe("an output that cannot be written is refused at once", () => {
+  it.concurrent.each(unwritable)("marauder %s test.npz/x", async (line) => {
+    const { code, stdout, stderr } = await run(`${line} test.npz/x`);
+    expect(stderr).toMatch(
+      /^error: cannot write .*test\.npz\/x: expected a folder at .*test\.npz, got a file; name another/,
+    );
+    expect(code).toBe(3);
+    expect(stdout).toBe("");
+  });
+});
 
 describe("bad input", () => {
   it.concurrent.each(refused)("marauder %s", { timeout: 60_000 }, async (line, code, says) => {

@@ -24,7 +24,7 @@ const rank = (e: SanitizationEvidence): number =>
 
 function judgeOne(e: SanitizationEvidence): Judgement {
   const { audit } = e;
-  const what = `${e.detector} flags ${audit.removed} of ${audit.rows} rows (${percent(audit.removed / audit.rows)})`;
+  const what = `${e.detector} flags ${audit.removed} of ${audit.rows} rows (${percent(audit.removed / audit.rows)}${lookText(e.looks ?? [])})`;
   const worst = audit.groups
     .filter((g) => g.verdict === "uneven" && g.column !== "class")
     .toSorted((a, b) => ratioOf(b) - ratioOf(a))[0];
@@ -93,6 +93,14 @@ function judgeOne(e: SanitizationEvidence): Judgement {
     advice: even ? [] : ["Name the columns that hold groups (--groups), and give more rows of small groups."],
     details,
   };
+}
+
+/** What looking again at the rest gave. */
+function lookText(looks: readonly number[]): string {
+  if (looks.length < 2) return "";
+  return looks.at(-1) === 0
+    ? `, in ${looks.length} looks, the last of which found nothing more`
+    : `, in ${looks.length} looks, the last of which still found ${looks.at(-1)}`;
 }
 
 const ratioOf = (g: SanitizationAudit["groups"][number]): number => (g.ratioWithinClass ?? g.ratio)?.value ?? 0;

@@ -74,7 +74,7 @@ export const sanitizationProbe: Probe<SanitizationOptions, Result> = {
             ...defaultsOf(badnets.options),
             fraction: options.plant,
           });
-    const { audit } = await sanitize(
+    const { audit, looks } = await sanitize(
       planted?.data ?? own,
       {
         detector: options.detector,
@@ -94,6 +94,7 @@ export const sanitizationProbe: Probe<SanitizationOptions, Result> = {
       alpha: options.alpha,
       data: planted === null ? "as given" : planted.description,
       declaredGroups: Object.keys(own.groups),
+      looks: looks.map((l) => l.flagged.length),
       audit,
     };
   },

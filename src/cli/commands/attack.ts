@@ -5,7 +5,7 @@ import { openSubject } from "../../audit/open.ts";
 import { isUrl, publicUrl } from "../../audit/public-plan.ts";
 import { npzBytes } from "../../data/index.ts";
 import { MarauderError } from "../../errors.ts";
-import { checkWritable, writeAtomically } from "../../files.ts";
+import { writeAtomically } from "../../files.ts";
 import { seeded } from "../../random/index.ts";
 import {
   addDataFlags,
@@ -96,7 +96,6 @@ async function attackModel(id: string, model: string, flags: AttackFlags, signal
   if (flags.norm !== undefined && !["linf", "l2", "l1"].includes(flags.norm)) {
     throw new MarauderError("OPTION_RANGE", `--norm must be linf, l2 or l1, got ${JSON.stringify(flags.norm)}`);
   }
-  if (flags.save !== undefined) await checkWritable(flags.save);
   const opened = await openSubject(await subjectFromFlags("target", model, flags.data, flags), ".", {
     signal,
     ...(flags.samples !== undefined && { first: flags.samples }),

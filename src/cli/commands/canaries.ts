@@ -13,7 +13,7 @@ import {
   type TextRecord,
 } from "../../data/index.ts";
 import { MarauderError } from "../../errors.ts";
-import { checkWritable, readBytes, writeAtomically } from "../../files.ts";
+import { readBytes, writeAtomically } from "../../files.ts";
 import { seeded } from "../../random/index.ts";
 import { exit } from "../exit.ts";
 import { positiveInteger, seedValue } from "../flags.ts";
@@ -123,7 +123,6 @@ interface Planted {
 
 async function plant(flags: PlantFlags): Promise<Planted> {
   const manifest = join(flags.out, "manifest.json");
-  await checkWritable(manifest);
   const rng = seeded(flags.seed).child("canaries");
   const formats = flags.format ?? FORMATS;
   const canaries = drawCanaries({ formats, repetitions: flags.repetitions, each: flags.each }, rng);

@@ -5,7 +5,7 @@ import { openDataset, split, type Dataset, type OpenOptions } from "../../data/i
 import { pate, type PateOptions } from "../../defenses/training/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
-import { checkWritable, writeAtomically } from "../../files.ts";
+import { writeAtomically } from "../../files.ts";
 import { saveModel } from "../../ir/index.ts";
 import { defaultsOf } from "../../options.ts";
 import * as dp from "../../privacy/index.ts";
@@ -120,7 +120,6 @@ function released(cost: dp.ReleasedPateCost | null): string {
 }
 
 async function teach(flags: PateFlags, signal: AbortSignal) {
-  await checkWritable(flags.out);
   const rng = seeded(flags.seed);
   const { train, publicData, test } = await open(flags);
   const records = train.size;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { rejudge } from "../../audit/finish.ts";
+import { checkWritable } from "../../files.ts";
 import { failOnOption, finishAudit } from "../finish-audit.ts";
 
 /** marauder report <dir> */
@@ -11,6 +12,7 @@ export function addReport(main: Command): void {
     .addOption(failOnOption())
     .option("--json", "print report.json instead of the summary")
     .action(async (folder: string, options: { json?: boolean; failOn?: string }) => {
+      await checkWritable(folder, "folder");
       await finishAudit(await rejudge(folder), folder, options);
     });
 }

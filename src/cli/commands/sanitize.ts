@@ -5,11 +5,11 @@ import { openDataset, writeTable, type Dataset } from "../../data/index.ts";
 import { detectors, sanitize, type Sanitized } from "../../defenses/data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
-import { checkWritable, writeAtomically } from "../../files.ts";
+import { writeAtomically } from "../../files.ts";
 import { seeded } from "../../random/index.ts";
 import { makeTrainer, type Arch } from "../../train/index.ts";
 import { exit } from "../exit.ts";
-import { optionPair, seedValue } from "../flags.ts";
+import { optionPair, positiveInteger, seedValue } from "../flags.ts";
 import { addTableFlags, tableOptions, type TableFlags } from "../table-flags.ts";
 import { startProgress } from "../progress.ts";
 import { columns, percent, percentInterval, printable } from "../text.ts";
@@ -20,6 +20,7 @@ interface SanitizeFlags extends TableFlags {
   arch?: Arch;
   reference?: string;
   action: "remove" | "flag";
+  looks: number;
   seed: number;
   out: string;
   json?: boolean;
@@ -43,6 +44,12 @@ export function addSanitize(main: Command, signal: AbortSignal): void {
       new Option("--action <what>", "remove rows, or keep all and only list them")
         .choices(["remove", "flag"])
         .default("remove"),
+    )
+    .option(
+      "--looks <n>",
+      "after each find, train on the rest and look again, at most so many looks in all",
+      positiveInteger,
+      3,
     )
     .option("--seed <n>", "seed of everything random", seedValue, 0)
     .requiredOption("--out <file>", "where the kept rows go: .csv (of a table) or .npz; the audit goes beside it")
@@ -83,7 +90,6 @@ async function run(
     const expected = data.table === null ? ".npz, since the data are no table" : ".csv or .npz";
     throw new MarauderError("USAGE", `--out ${flags.out} must end in ${expected}`);
   }
-  await checkWritable(flags.out);
   const reference =
     flags.reference === undefined
       ? null
@@ -106,6 +112,7 @@ async function run(
         ...(flags.option !== undefined && { options: flags.option }),
         ...(flags.groups !== undefined && data.schema !== null && { groups: flags.groups }),
         action: flags.action,
+        looks: flags.looks,
         reference,
         trainer,
         trainOptions: { arch },
@@ -120,7 +127,12 @@ async function run(
   }
 }
 
-const summary = (path: string, flags: SanitizeFlags, data: Dataset, { removed, detected, audit, kept }: Sanitized) => ({
+const summary = (
+  path: string,
+  flags: SanitizeFlags,
+  data: Dataset,
+  { removed, looks, detected, audit, kept }: Sanitized,
+) => ({
   data: path,
   out: flags.out,
   detector: detected.detection.detector,
@@ -128,6 +140,7 @@ const summary = (path: string, flags: SanitizeFlags, data: Dataset, { removed, d
   seed: flags.seed,
   rows: data.size,
   kept: kept.size,
+  looks: looks.map((l) => ({ rows: l.rows, flagged: l.flagged.length })),
   flagged: removed.map(({ id, score, reason }) => ({ id, score, reason })),
   alpha: detected.detection.alpha,
   assumes: detected.detection.assumes,
@@ -136,13 +149,14 @@ const summary = (path: string, flags: SanitizeFlags, data: Dataset, { removed, d
   audit,
 });
 
-function describe(flags: SanitizeFlags, data: Dataset, { removed, detected, audit, kept }: Sanitized): string {
+function describe(flags: SanitizeFlags, data: Dataset, { removed, looks, detected, audit, kept }: Sanitized): string {
   const { detection } = detected;
   const lines = [
     removed.length === 0
       ? `${detection.detector}: nothing found in ${data.size} rows, at a false-alarm rate of ${percent(detection.alpha)} for the whole data set`
       : `${detection.detector}: ${removed.length} of ${data.size} rows ${flags.action === "flag" ? "flagged" : "removed"} (${percent(removed.length / data.size)})`,
     `  it assumes: ${detection.assumes}`,
+    ...(removed.length === 0 ? [] : [`  ${lookText(looks.map((l) => l.flagged.length))}`]),
     ...removed.slice(0, 10).map((r) => `  row ${printable(r.id)}: ${printable(r.reason)}`),
     ...(removed.length > 10 ? [`  ... and ${removed.length - 10} more in ${flags.out}.audit.json`] : []),
     `wrote ${kept.size} rows to ${flags.out}`,
@@ -157,6 +171,15 @@ function describe(flags: SanitizeFlags, data: Dataset, { removed, detected, audi
       `verdict: ${audit.verdict}. ${audit.why}`,
     );
   return lines.join("\n");
+}
+
+/** "look 1: 70 rows; look 2, at the rest: nothing" */
+function lookText(flagged: readonly number[]): string {
+  const each = flagged.map(
+    (n, i) => `look ${i + 1}${i === 0 ? "" : ", at the rest"}: ${n === 0 ? "nothing" : `${n} rows`}`,
+  );
+  const open = flagged.at(-1)! > 0 ? "; there may be more, since the last look still found rows (--looks)" : "";
+  return each.join("; ") + open;
 }
 
 function groupTable(audit: SanitizationAudit): string {

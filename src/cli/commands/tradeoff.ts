@@ -5,7 +5,7 @@ import type { Detail, Tradeoff } from "../../contract/index.ts";
 import { openDataset, split, type Dataset } from "../../data/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { MarauderError } from "../../errors.ts";
-import { checkWritable, writeAtomically } from "../../files.ts";
+import { writeAtomically } from "../../files.ts";
 import type { Adjacency } from "../../privacy/index.ts";
 import { adjacencies } from "../../privacy/index.ts";
 import { seeded } from "../../random/index.ts";
@@ -99,7 +99,6 @@ function epsilonList(text: string): (number | null)[] {
 const jsonBeside = (path: string): string => `${path.replace(/\.html?$/, "")}.json`;
 
 async function measure(flags: TradeoffFlags, signal: AbortSignal): Promise<Tradeoff> {
-  await checkWritable(flags.out);
   const [train, test] = await open(flags);
   const { bounds } = inputBounds(train, flags.bounds);
   const plans = new Map<number, PrivatePlan>();

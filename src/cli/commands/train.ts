@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { checkWritable } from "../../files.ts";
 import { loadModel } from "../../ir/index.ts";
 import { isLanguageModel } from "../../train/index.ts";
 import { addTrainFlags, checkTrainFlags, checkWhatIsTrained, isText, type TrainFlags } from "../train/train-flags.ts";
@@ -16,7 +15,6 @@ export function addTrain(main: Command, signal: AbortSignal): void {
     const start = flags.model === undefined ? null : await loadModel(flags.model);
     const text = start === null ? isText(flags.arch) : isLanguageModel(start);
     checkTrainFlags(flags, text);
-    await checkWritable(flags.out);
     const print = <R>(result: R, text: (result: R) => string): void =>
       void process.stdout.write(flags.json === true ? JSON.stringify(result, null, 2) + "\n" : text(result));
     if (text) print(await trainText(flags, start, signal), textText);

@@ -6,17 +6,16 @@ import {
   makeAnimals,
   makeTransactions,
   openDataset,
-  take,
   writeTable,
   type Dataset,
 } from "../../data/index.ts";
-import { detect } from "../../defenses/data/index.ts";
+import { lookUntilNothing } from "../../defenses/data/index.ts";
 import { adversarialTraining } from "../../defenses/training/index.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { writeAtomically } from "../../files.ts";
 import { saveModel } from "../../ir/index.ts";
 import { defaultsOf } from "../../options.ts";
-import { makeTrainer, type OpenTrainer } from "../../train/index.ts";
+import { makeTrainer, type OpenTrainer, type TrainedModel } from "../../train/index.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** How much data the demo makes. */
@@ -118,15 +117,13 @@ export async function makeRepairs(shop: Workshop, sizes: Sizes): Promise<void> {
     await shop.step("sanitize the poisoned digits", ["digits-train-sanitized.npz"], async (context) => {
       const data = await images(shop, "digits-train-poisoned.npz");
       const trusted = await images(shop, "digits-trusted.npz");
-      const model = await trainer(data, { arch: "cnn" }, context);
-      const { detection } = await detect(data, { detector: "spectral-signatures", reference: trusted, model }, context);
-      await model.close();
-      const flagged = new Set(detection.flagged.map((f) => f.row));
-      const kept = take(
-        data,
-        Array.from(data.labels!.keys()).filter((row) => !flagged.has(row)),
-      );
+      const train = (rows: Dataset): Promise<TrainedModel> => trainer(rows, { arch: "cnn" }, context);
+      const model = await train(data);
+      const looking = { detector: "spectral-signatures", reference: trusted, model, looks: 3, train };
+      const { kept, model: last } = await lookUntilNothing(data, looking, context);
       await writeTable(kept, shop.path("digits-train-sanitized.npz"));
+      await model.close();
+      await last?.close();
     });
     await shop.step("train again on the sanitized digits", ["digits-sanitized.onnx"], async (context) => {
       const data = await images(shop, "digits-train-sanitized.npz");

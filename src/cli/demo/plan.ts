@@ -95,7 +95,7 @@ export function demoPlan({ seed, quick }: { readonly seed: number; readonly quic
         {
           id: "sanitize-and-retrain",
           title: "Sanitize and train again",
-          what: "The spectral-signatures detector compared the poisoned training data with 2,000 trusted rows; what it flagged was removed and the CNN trained again.",
+          what: "The spectral-signatures detector compared the poisoned training data with 2,000 trusted rows; what it flagged was removed, the CNN trained on the rest, and the rest looked at again until nothing was found.",
           before: "digits-poisoned",
           after: "digits-sanitized",
         },

@@ -117,5 +117,7 @@ export interface SanitizationEvidence extends EvidenceBase {
   /** "as given", or the attack whose rows were planted before. */
   readonly data: string;
   readonly declaredGroups: readonly string[];
+  /** Rows flagged by each look; after the first the detector looks at the rest. Absent in evidence of earlier versions. */
+  readonly looks?: readonly number[];
   readonly audit: SanitizationAudit;
 }

@@ -21,6 +21,10 @@ export interface Detected {
   readonly suspects: Suspects;
 }
 
+/** True where the detector looks at what feeds the model's last layer. */
+export const looksThroughModel = ({ detector, model }: DetectSettings): boolean =>
+  model !== null && detector === "spectral-signatures";
+
 /**
  * Runs a detector on the features that suit it. Neighbours are sought among raw inputs: a model that was trained on the rows
  * has learned their wrong labels, and puts them among their likes. Spectral signatures need the model's view, in which a
@@ -29,9 +33,9 @@ export interface Detected {
 export async function detect(data: Dataset, settings: DetectSettings, context: RunContext): Promise<Detected> {
   const detector = detectorOf(settings.detector);
   const { model, reference } = settings;
-  const byModel = model !== null && settings.detector === "spectral-signatures";
+  const byModel = looksThroughModel(settings);
   const suspects = byModel
-    ? await modelFeatures(model, data, reference)
+    ? await modelFeatures(model!, data, reference)
     : rawFeatures(data, reference, context.rng.child("features"));
   const options = resolveOptions<object>(detector.options, settings.options ?? {}, `the detector ${detector.id}`);
   const detection = await detector.apply(context, suspects, options);

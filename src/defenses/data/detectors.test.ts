@@ -6,7 +6,8 @@ import { clopperPearson } from "../../stats/index.ts";
 import type { Detector, Suspects } from "./detector.ts";
 import { knnLabelAgreement } from "./knn-label-agreement.ts";
 import { spectralSignatures } from "./spectral-signatures.ts";
-import { topDirection } from "./top-direction.ts";
+import { topDirections } from "./top-direction.ts";
+import { whitenedWithin } from "./whitening.ts";
 
 const context = (rng: Rng): RunContext => ({ rng, signal: new AbortController().signal, step: () => undefined });
 
@@ -85,7 +86,7 @@ test("the centred top direction finds a planted group on the far side of the mea
   for (let i = 0; i < n; i++) features[i * width]! += i < bad ? 2 : 10;
   const rows = Array.from({ length: n }, (_, i) => i);
   const caught = (centred: boolean): number => {
-    const { coordinates } = topDirection(features, width, rows, centred);
+    const { coordinates } = topDirections(features, width, rows, 1, centred)[0]!;
     return rows
       .toSorted((a, b) => coordinates[b]! ** 2 - coordinates[a]! ** 2)
       .slice(0, bad)
@@ -93,6 +94,28 @@ test("the centred top direction finds a planted group on the far side of the mea
   };
   expect(caught(false)).toBe(0);
   expect(caught(true)).toBeGreaterThanOrEqual(499);
+});
+
+test("a planted group does not hide itself by spreading what it is whitened by", () => {
+  const rng = seeded(2);
+  const width = 8;
+  const n = 600;
+  const features = new Float32Array(3 * n * width);
+  rng.fillNormal(features);
+  const rows = Array.from({ length: 3 * n }, (_, i) => i);
+  // A fifth of the first class lies 30 out; the spread of clean rows is 1 in every direction.
+  const bad = n / 5;
+  for (let i = 0; i < bad; i++) features[i * width]! += 30;
+  const classes = [0, 1, 2].map((label) => rows.slice(label * n, (label + 1) * n));
+  const white = whitenedWithin(features, width, classes)[0]!;
+  const mean = (from: number, to: number): number => {
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += white[i * width]! / (to - from);
+    return sum;
+  };
+  // Whitened by all rows the distance would be 30 / sqrt(1 + 30 ^ 2 * 0.2 * 0.8 / 3) = 4.3. A core of three quarters of a
+  // normal sample spreads less than the sample, so clean rows come out a little wider than 1.
+  expect(mean(0, bad) - mean(bad, n)).toBeGreaterThan(28);
 });
 
 describe("what is planted is found", () => {
@@ -131,6 +154,30 @@ describe("what is planted is found", () => {
       "nothing found",
       "nothing found",
     ]);
+  });
+
+  test("a group behind its class's own variety: the directions after the first are looked at, and the group is completed", async () => {
+    const rng = seeded(9);
+    const s = suspectsOf(rng, "gaussian", true, 2500, 2500);
+    // Every class, trusted rows too, has two kinds of rows, in another direction for each class: wider than what is planted.
+    for (const [points, of] of [
+      [s, "own"],
+      [s.reference!, "other"],
+    ] as const) {
+      const kinds = rng.child(of);
+      points.labels.forEach((y, i) => (points.features[i * WIDTH + y]! += kinds.float() < 0.5 ? 6 : -6));
+    }
+    const bad = Array.from(s.labels.keys())
+      .filter((i) => s.labels[i] === 3)
+      .slice(0, 40);
+    for (const i of bad) s.features[i * WIDTH + 5]! += 7;
+    const found = async (directions: number): Promise<number> => {
+      const options = { ...defaultsOf(spectralSignatures.options), directions };
+      const { flagged } = await spectralSignatures.apply(context(seeded(9)), s, options);
+      return flagged.filter((f) => bad.includes(f.row)).length;
+    };
+    expect(await found(1)).toBe(0);
+    expect(await found(3)).toBe(40);
   });
 
   test.each([true, false])("flipped labels: neighbours find them (reference: %s)", async (withReference) => {

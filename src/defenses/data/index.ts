@@ -6,5 +6,6 @@ export * from "./spectral-signatures.ts";
 export * from "./top-direction.ts";
 export * from "./detectors.ts";
 export * from "./detect.ts";
+export * from "./look-until-nothing.ts";
 export * from "./sanitization-audit.ts";
 export * from "./sanitize.ts";

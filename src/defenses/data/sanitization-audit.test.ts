@@ -221,6 +221,7 @@ describe("sanitize", () => {
     expect(flag.removed.length).toBeGreaterThan(30);
     const cleanRun = await sanitize(data, { detector: "knn-label-agreement", action: "remove", reference }, context(3));
     expect(cleanRun.removed).toEqual([]);
+    expect(cleanRun.looks).toEqual([{ rows: 600, flagged: [] }]);
     expect(cleanRun.kept).toBe(data);
     expect(cleanRun.audit.verdict).toBe("even");
   });

@@ -5,8 +5,9 @@ import { take } from "../../data/subset.ts";
 import { MarauderError, throwIfCancelled } from "../../errors.ts";
 import { correctness } from "../../train/predictions.ts";
 import type { TrainedModel, Trainer, TrainOptions } from "../../train/trainer.ts";
-import { detect, type Detected } from "./detect.ts";
+import type { Detected } from "./detect.ts";
 import type { Flagged } from "./detector.ts";
+import { lookUntilNothing, lostClass, type Look, type Looked } from "./look-until-nothing.ts";
 import { auditSanitization, type Retrained } from "./sanitization-audit.ts";
 
 export interface SanitizeSettings {
@@ -21,6 +22,8 @@ export interface SanitizeSettings {
   /** Retrains on original, sanitized and randomly thinned data when given, and when anything is flagged. */
   readonly trainer?: Trainer;
   readonly trainOptions?: Partial<TrainOptions>;
+  /** At most so many looks: after each that finds something, the rest is looked at again; default 3. */
+  readonly looks?: number;
   /** Trainings of each kind; default 1. */
   readonly seeds?: number;
 }
@@ -28,8 +31,11 @@ export interface SanitizeSettings {
 export interface Sanitized {
   /** All rows with action flag. */
   readonly kept: Dataset;
-  /** What the detector flagged. */
+  /** What the detector flagged, in all looks. */
   readonly removed: readonly Flagged[];
+  /** Look by look; the last one found nothing, unless there were as many as allowed. */
+  readonly looks: readonly Look[];
+  /** The first look in full. */
   readonly detected: Detected;
   readonly audit: SanitizationAudit;
   /** 1 when the audit's verdict is uneven, else 0. */
@@ -37,7 +43,7 @@ export interface Sanitized {
 }
 
 /**
- * Finds suspicious rows, takes them out, and audits whom that hit. Throws UNKNOWN_ID, DATA_LABELS, OPTION_RANGE, what the
+ * Finds suspicious rows, takes them out, looks again at the rest, and audits whom the whole removal hit. Throws UNKNOWN_ID, DATA_LABELS, OPTION_RANGE, what the
  * trainer throws, and NOT_ENOUGH_DATA when a removal would leave a class without rows.
  */
 export async function sanitize(data: Dataset, settings: SanitizeSettings, context: RunContext): Promise<Sanitized> {
@@ -45,14 +51,21 @@ export async function sanitize(data: Dataset, settings: SanitizeSettings, contex
   const { trainer, reference } = settings;
   const first =
     trainer === undefined ? null : await trainer(data, settings.trainOptions ?? {}, quiet(context, "original", 0));
+  let looked: Looked | null = null;
   try {
-    const detected = await detect(data, { ...settings, model: first, options: settings.options ?? {} }, context);
-    const removed = detected.detection.flagged;
+    const again =
+      trainer === undefined
+        ? null
+        : (rows: Dataset): Promise<TrainedModel> =>
+            trainer(rows, settings.trainOptions ?? {}, quiet(context, "original", 0));
+    const looking = { ...settings, model: first, options: settings.options ?? {}, looks: settings.looks ?? 3 };
+    looked = await lookUntilNothing(data, { ...looking, train: again }, context);
+    const { kept, looks, first: detected } = looked;
+    const removed = looks.flatMap((l) => l.flagged);
     const flags = new Uint8Array(data.size);
     for (const { row } of removed) flags[row] = 1;
-    const kept = removed.length === 0 ? data : take(data, positions(flags, 0));
-    const emptied = data.classNames.find((_, y) => data.labels!.includes(y) && !kept.labels!.includes(y));
-    if (emptied !== undefined && settings.action === "remove") {
+    const emptied = lostClass(data, kept);
+    if (emptied !== null && settings.action === "remove") {
       throw new MarauderError(
         "NOT_ENOUGH_DATA",
         `removing the flagged rows would leave class ${emptied} without a row; use the action flag and look at the rows`,
@@ -62,10 +75,20 @@ export async function sanitize(data: Dataset, settings: SanitizeSettings, contex
       trainer === undefined ||
       reference === null ||
       reference.labels === null ||
-      emptied !== undefined ||
+      emptied !== null ||
       removed.length === 0
         ? null
-        : await retrain(data, kept, flags, reference, groups, trainer, settings, first, context);
+        : await retrain(
+            data,
+            kept,
+            flags,
+            reference,
+            groups,
+            trainer,
+            settings,
+            { first, again: looked.model },
+            context,
+          );
     const { features, columns } = numbersOf(data, detected);
     const audit = auditSanitization(
       {
@@ -82,12 +105,14 @@ export async function sanitize(data: Dataset, settings: SanitizeSettings, contex
     return {
       kept: settings.action === "flag" ? data : kept,
       removed,
+      looks,
       detected,
       audit,
       exitCode: audit.verdict === "uneven" ? 1 : 0,
     };
   } finally {
     await first?.close();
+    await looked?.model?.close();
   }
 }
 
@@ -99,7 +124,7 @@ async function retrain(
   groups: readonly string[],
   trainer: Trainer,
   settings: SanitizeSettings,
-  first: TrainedModel | null,
+  ready: { readonly first: TrainedModel | null; readonly again: TrainedModel | null },
   context: RunContext,
 ): Promise<Retrained> {
   const seeds = settings.seeds ?? 1;
@@ -110,18 +135,18 @@ async function retrain(
   };
   let done = 0;
   for (let seed = 0; seed < seeds; seed++) {
-    const fit = async (rows: Dataset, into: Float64Array, ready: TrainedModel | null): Promise<void> => {
+    const fit = async (rows: Dataset, into: Float64Array, trained: TrainedModel | null): Promise<void> => {
       throwIfCancelled(context.signal);
-      const model = ready ?? (await trainer(rows, settings.trainOptions ?? {}, quiet(context, "original", seed)));
+      const model = trained ?? (await trainer(rows, settings.trainOptions ?? {}, quiet(context, "original", seed)));
       try {
         (await correctness(model, test)).forEach((r, i) => (into[i]! += r / seeds));
       } finally {
-        if (ready === null) await model.close();
+        if (trained === null) await model.close();
       }
       context.step(++done, 3 * seeds, "retraining");
     };
-    await fit(data, sums.original, seed === 0 ? first : null);
-    await fit(kept, sums.sanitized, null);
+    await fit(data, sums.original, seed === 0 ? ready.first : null);
+    await fit(kept, sums.sanitized, seed === 0 ? ready.again : null);
     await fit(take(data, placeboRows(data.labels!, data.classNames.length, flags, context, seed)), sums.placebo, null);
   }
   return { labels: test.labels!, groups: pick(test, groups), ...sums };

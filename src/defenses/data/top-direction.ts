@@ -1,25 +1,24 @@
-/** The leading direction of some rows, and every row's coordinate on it. */
+/** A leading direction of some rows, and every row's coordinate on it. */
 export interface TopDirection {
   /** Unit vector. */
   readonly direction: Float64Array;
   /** Coordinate of each of the rows, after centring. */
   readonly coordinates: Float64Array;
-  /** Variance along the direction, and along the second one. */
-  readonly first: number;
-  readonly second: number;
+  readonly variance: number;
 }
 
 /**
- * Leading singular direction of the given rows by power iteration from the direction of the longest row, and the variance
- * along the second direction after deflation. `centred` false keeps the mean in, as some implementations do by mistake.
- * Features have shape [n, width].
+ * Leading singular directions of the given rows, each by power iteration from the direction of the longest row on what the
+ * ones before it leave. `centred` false keeps the mean in, as some implementations do by mistake. Features have shape
+ * [n, width].
  */
-export function topDirection(
+export function topDirections(
   features: Float32Array,
   width: number,
   rows: readonly number[],
+  count: number,
   centred = true,
-): TopDirection {
+): TopDirection[] {
   const n = rows.length;
   const x = new Float64Array(n * width);
   const mean = new Float64Array(width);
@@ -29,23 +28,16 @@ export function topDirection(
   rows.forEach((row, i) => {
     for (let j = 0; j < width; j++) x[i * width + j] = features[row * width + j]! - mean[j]!;
   });
-  const first = power(x, n, width);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < width; j++) x[i * width + j]! -= first.coordinates[i]! * first.direction[j]!;
-  }
-  return {
-    direction: first.direction,
-    coordinates: first.coordinates,
-    first: first.variance,
-    second: power(x, n, width).variance,
-  };
+  return Array.from({ length: count }, () => {
+    const top = power(x, n, width);
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < width; j++) x[i * width + j]! -= top.coordinates[i]! * top.direction[j]!;
+    }
+    return top;
+  });
 }
 
-function power(
-  x: Float64Array,
-  n: number,
-  width: number,
-): { direction: Float64Array; coordinates: Float64Array; variance: number } {
+function power(x: Float64Array, n: number, width: number): TopDirection {
   const direction = new Float64Array(width);
   let longest = 0;
   for (let i = 0; i < n; i++) {
