@@ -1,9 +1,13 @@
 export { attachLoss, type LossKind, type LossNames, type LossRequest } from "./attach-loss.ts";
 export { foldNormalization, type Normalization } from "./fold-normalization.ts";
+export { findGelu } from "./find-gelu.ts";
 export { geluByErf } from "./gelu-by-erf.ts";
+export { gatherHeads, narrowSums } from "./heads.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { lowerLinear } from "./lower-linear.ts";
+export { mergeReshapes } from "./merge-reshapes.ts";
 export { normalizeRows } from "./normalize-rows.ts";
+export { normalizeToLinear, withMoments, withoutMeans } from "./normalize-to-linear.ts";
 export { prune } from "./prune.ts";
 export { sigmoidToTwo } from "./sigmoid-to-two.ts";
 export { stripOutput, type ScoreKind, type Stripped } from "./strip-output.ts";

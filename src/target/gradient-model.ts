@@ -1,9 +1,14 @@
 import { MarauderError } from "../errors.ts";
 import { grad } from "../grad/index.ts";
 import { GraphBuilder, int, raiseOpset } from "../ir/index.ts";
-import type { Model } from "../ir/index.ts";
+import type { Graph, Model } from "../ir/index.ts";
 import { attachLoss } from "../rewrite/attach-loss.ts";
 import type { LossKind } from "../rewrite/attach-loss.ts";
+import { findGelu } from "../rewrite/find-gelu.ts";
+import { geluByErf } from "../rewrite/gelu-by-erf.ts";
+import { gatherHeads, narrowSums } from "../rewrite/heads.ts";
+import { mergeReshapes } from "../rewrite/merge-reshapes.ts";
+import { normalizeToLinear, withMoments, withoutMeans } from "../rewrite/normalize-to-linear.ts";
 import { poolBeforeRelu } from "../rewrite/pool-before-relu.ts";
 import { prune } from "../rewrite/prune.ts";
 import { shareWeights } from "../rewrite/share-weights.ts";
@@ -59,7 +64,7 @@ export function gradientModel(
   );
   const gradient = gradients.get(request.input)!;
   return {
-    model: { ...whole, graph: prune(shareWeights(whole.graph), [names.loss, names.scores, gradient]) },
+    model: { ...whole, graph: prune(fewerPasses(whole), [names.loss, names.scores, gradient]) },
     loss: names.loss,
     scores: names.scores,
     gradient,
@@ -73,8 +78,17 @@ const LEAST_CHANNELS = 40;
 
 /** The same function in forms whose gradient costs less; each is measured in bench/results/gradient-forms.md. */
 function faster(model: Model): Model {
-  const graph = poolBeforeRelu(model.graph);
-  return { ...model, graph: winograd(graph, shapesOf({ ...model, graph }), LEAST_CHANNELS) };
+  const graph = findGelu(poolBeforeRelu(model.graph));
+  const dimsOf = shapesOf({ ...model, graph });
+  const moments = withMoments(normalizeToLinear(graph, dimsOf));
+  return { ...model, graph: winograd(moments, dimsOf, LEAST_CHANNELS) };
+}
+
+/** The graph of a gradient with the passes taken out that its two halves can share or do without. */
+function fewerPasses(model: Model): Graph {
+  const graph = shareWeights(model.graph);
+  const dimsOf = shapesOf({ ...model, graph });
+  return geluByErf(mergeReshapes(gatherHeads(narrowSums(withoutMeans(graph, dimsOf), dimsOf), dimsOf)));
 }
 
 /** A refusal names the path through the model; what the loss adds behind the scores is none of the reader's business. */

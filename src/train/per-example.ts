@@ -84,7 +84,7 @@ export function perExample(
   const opened = openUses(inferTypes(simple.model), inputs, layout);
   const wrt = opened.sites.map((site) => site.at);
   const made = grad(fewerProducts(opened.model), { of: rows, wrt });
-  const typed = inferTypes({ ...made.model, graph: balanced(made.model.graph, rows) });
+  const typed = inferTypes({ ...made.model, graph: balanced(made.model, rows) });
   const b = new GraphBuilder(typed.graph);
   b.clearOutputs();
   const known = knownOf(typed.graph);

@@ -1,6 +1,15 @@
 import { grad } from "../grad/index.ts";
 import { GraphBuilder, inferTypes, int, type Graph, type Model } from "../ir/index.ts";
-import { geluByErf, remakeKernels, winograd } from "../rewrite/index.ts";
+import {
+  findGelu,
+  gatherHeads,
+  geluByErf,
+  mergeReshapes,
+  narrowSums,
+  remakeKernels,
+  winograd,
+  withMoments,
+} from "../rewrite/index.ts";
 import { targetDims, type Loss } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, type Layout } from "./parameters.ts";
@@ -69,7 +78,7 @@ export function stepProgram(
   const loss = weighted.reduceSum(weighted.mul(attached.rows, weights), [0], false);
   const model = fewerProducts({ ...attached.model, graph: weighted.build() });
   const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
-  const b = new GraphBuilder(balanced(made.model.graph, loss));
+  const b = new GraphBuilder(balanced(made.model, loss));
   b.clearOutputs();
   const packed = b.input(names.rates, "float32", [rule.rates]);
   const rates = b
@@ -92,15 +101,18 @@ export function stepProgram(
   return { model: { ...made.model, graph: b.build() }, outputs, vectors };
 }
 
-/** The same model with convolutions by minimal filtering, where that pays in a training step. */
+/** The same model in forms whose gradients cost less: convolutions by minimal filtering, where that pays in a training step. */
 export function fewerProducts(model: Model): Model {
   const typed = inferTypes(model);
-  return { ...typed, graph: winograd(typed.graph, knownOf(typed.graph).dims) };
+  return { ...typed, graph: withMoments(findGelu(winograd(typed.graph, knownOf(typed.graph).dims))) };
 }
 
 /** The graph of a gradient, where its two passes share work, and keep less for each other; the first ends with the value `loss`. */
-export function balanced(graph: Graph, loss: string): Graph {
-  return geluByErf(remakeKernels(graph, graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1));
+export function balanced(model: Model, loss: string): Graph {
+  const { graph } = inferTypes(model);
+  const kernels = remakeKernels(graph, graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1);
+  const dimsOf = knownOf(graph).dims;
+  return geluByErf(mergeReshapes(gatherHeads(narrowSums(kernels, dimsOf), dimsOf)));
 }
 
 /** The model's graph with its parameters and its frozen constants as inputs. */

@@ -31,9 +31,15 @@ export const BatchNormalization: GradientRule = (cx, dys) => {
   ];
 };
 
-/** The adjoint of n = (x - mean)/√(var + ε): dn -> dx = (dn - mean dn - n·mean(dn·n))/√(var + ε). */
-const normalizeBack = (cx: GradientContext, dn: string, n: string, inverse: string, axes: readonly number[]): string =>
-  cx.b.mul(inverse, cx.b.sub(cx.b.sub(dn, mean(cx, dn, axes)), cx.b.mul(n, mean(cx, cx.b.mul(dn, n), axes))));
+/**
+ * The adjoint of n = (x - mean)/√(var + ε): dn -> dx = (c - n·mean(c·n))/√(var + ε) with c = dn - mean dn, whose mean
+ * with n is that of dn since n has mean 0.
+ */
+function normalizeBack(cx: GradientContext, dn: string, n: string, inverse: string, axes: readonly number[]): string {
+  const { b } = cx;
+  const c = b.sub(dn, mean(cx, dn, axes));
+  return b.mul(inverse, b.sub(c, b.mul(n, mean(cx, b.mul(c, n), axes))));
+}
 
 /** The normalized value n = (x - mean)/√(var + ε) and its adjoint dn -> dx = (dn - mean dn - n·mean(dn·n))/√(var + ε). */
 function normalize(cx: GradientContext, x: string, axes: readonly number[]) {
@@ -45,10 +51,25 @@ function normalize(cx: GradientContext, x: string, axes: readonly number[]) {
   return { n, inverse, back: (dn: string): string => normalizeBack(cx, dn, n, inverse, axes) };
 }
 
-/** n and 1/√(var + ε) in one node, which ONNX Runtime computes in one pass; float32 alone has that kernel. */
+/** Whether a LayerNormalization scales by constant ones and adds nothing, so that its output is n. */
+function isPlain(cx: GradientContext): boolean {
+  const [, scale, bias = ""] = cx.node.inputs;
+  const all = (name: string | undefined, value: number): boolean => {
+    const data = cx.constant(name)?.data as ArrayLike<number> | undefined;
+    return data !== undefined && Array.prototype.every.call(data, (v) => v === value);
+  };
+  return all(scale, 1) && (bias === "" || all(bias, 0));
+}
+
+/** n and 1/√(var + ε): from the outputs of the node, else in one more node of one pass; float32 alone has that kernel. */
 function normalizeRows(cx: GradientContext, x: string, axis: number, axes: readonly number[]) {
+  if (floatType(cx) !== "float32") return normalize(cx, x, axes);
+  const [y = "", m = "", ownInverse = ""] = cx.node.outputs;
+  const own = ownInverse === "" ? "" : isPlain(cx) ? y : m === "" ? "" : cx.b.mul(cx.b.sub(x, m), ownInverse);
+  if (own !== "")
+    return { n: own, inverse: ownInverse, back: (dn: string) => normalizeBack(cx, dn, own, ownInverse, axes) };
   const sizes = knownSizes(cx, x, axis);
-  if (sizes === null || floatType(cx) !== "float32") return normalize(cx, x, axes);
+  if (sizes === null) return normalize(cx, x, axes);
   const ones = cx.b.constant(float32(sizes, new Float32Array(sizeOf(sizes)).fill(1)), "ones");
   const epsilon = float(getFloat(cx.node, "epsilon", 1e-5));
   const [n, , inverse] = cx.b.opN("LayerNormalization", [x, ones], 3, { axis: int(axis), epsilon }) as [
@@ -59,12 +80,6 @@ function normalizeRows(cx: GradientContext, x: string, axis: number, axes: reado
   return { n, inverse, back: (dn: string): string => normalizeBack(cx, dn, n, inverse, axes) };
 }
 
-/** Whether a LayerNormalization neither scales nor shifts. */
-function isPlain(cx: GradientContext): boolean {
-  const scale = cx.constant(cx.node.inputs[1]);
-  return !has(cx, 2) && scale?.dtype === "float32" && (scale.data as Float32Array).every((v) => v === 1);
-}
-
 // y = s·n + b over the axes from `axis` on      dx = adjoint of the normalization of dy·s   ds = dy·n   db = dy
 export const LayerNormalization: GradientRule = (cx, dys) => {
   const { b, node, wants } = cx;
@@ -73,14 +88,9 @@ export const LayerNormalization: GradientRule = (cx, dys) => {
   const axis = getInt(node, "axis", -1);
   const first = axis < 0 ? axis + rank : axis;
   const axes = upTo(rank, first);
-  const plain = isPlain(cx);
-  const [y, , found = ""] = node.outputs as [string, string?, string?];
-  const { n, inverse, back } =
-    plain && found !== ""
-      ? { n: y, inverse: found, back: (dn: string): string => normalizeBack(cx, dn, y, found, axes) }
-      : normalizeRows(cx, x, first, axes);
+  const { n, inverse, back } = normalizeRows(cx, x, first, axes);
   const [dy, dMean, dInverse] = [dys[0] ?? null, dys[1] ?? null, dys[2] ?? null];
-  const parts: string[] = dy === null ? [] : [back(plain ? dy : b.mul(dy, scale))];
+  const parts: string[] = dy === null ? [] : [back(isPlain(cx) ? dy : b.mul(dy, scale))];
   if (dMean !== null || dInverse !== null) {
     // mean = Σ x/k      inverse = (variance + ε)^(-½), whose derivative is -inverse²·n/k
     const count = cast(cx, b.div(b.op("Size", [x]), b.op("Size", [inverse])), floatType(cx));
