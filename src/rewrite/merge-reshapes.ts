@@ -12,21 +12,22 @@ export function mergeReshapes(graph: Graph): Graph {
     const shape = graph.constants.get(node.inputs[1] ?? "");
     return shape?.dtype === "int64" ? Array.from(shape.data as BigInt64Array, Number) : null;
   };
-  const source = (node: Node): string => {
+  /** What a value was before it was reshaped, as far back as a shape with (`copies`) or without a copied size allows. */
+  const source = (name: string, copies: boolean): string => {
+    const node = madeBy.get(name);
     const shape = shapeOf(node);
-    let from = node.inputs[0] ?? "";
-    while (shape !== null && shape.lastIndexOf(0) < 1) {
-      const first = shapeOf(madeBy.get(from));
-      if (first === null || (shape[0] === 0 && first[0] !== 0)) break;
-      from = madeBy.get(from)!.inputs[0]!;
-    }
-    return from;
+    if (shape === null || (copies && shape[0] !== 0)) return name;
+    return source(node!.inputs[0]!, copies);
+  };
+  const from = (node: Node): string => {
+    const shape = shapeOf(node);
+    const own = node.inputs[0] ?? "";
+    return shape === null || shape.lastIndexOf(0) > 0 ? own : source(own, shape[0] === 0);
   };
   return {
     ...graph,
-    nodes: graph.nodes.map((node) => {
-      const from = source(node);
-      return from === (node.inputs[0] ?? "") ? node : { ...node, inputs: [from, node.inputs[1]!] };
-    }),
+    nodes: graph.nodes.map((node) =>
+      from(node) === (node.inputs[0] ?? "") ? node : { ...node, inputs: [from(node), node.inputs[1]!] },
+    ),
   };
 }
