@@ -2,6 +2,7 @@
 import { grad } from "../../dist/grad/index.js";
 import { float, GraphBuilder, inferTypes, int, ints, string } from "../../dist/ir/index.js";
 import { attachLoss } from "../../dist/rewrite/attach-loss.js";
+import { channelBlocks } from "../../dist/rewrite/channel-blocks.js";
 import { poolBeforeRelu } from "../../dist/rewrite/pool-before-relu.js";
 import { prune } from "../../dist/rewrite/prune.js";
 import { shareWeights } from "../../dist/rewrite/share-weights.js";
@@ -115,17 +116,25 @@ function mask(random) {
 function reluAndPool(random) {
   const x = random([16, 32, 28, 28], "pool");
   const w = random([64, 32, 3, 3], "pw", 0.1);
-  const forward = model(x, (b, v) =>
-    b.op("MaxPool", [b.op("Relu", [b.op("Conv", [v, b.constant(w)], { pads: ints([1, 1, 1, 1]) })])], {
-      kernel_shape: ints([2, 2]),
-      strides: ints([2, 2]),
-    }),
-  );
+  const forward = (dims) =>
+    model(
+      x,
+      (b, v) =>
+        b.op("MaxPool", [b.op("Relu", [b.op("Conv", [v, b.constant(w)], { pads: ints([1, 1, 1, 1]) })])], {
+          kernel_shape: ints([2, 2]),
+          strides: ints([2, 2]),
+        }),
+      dims,
+    );
+  const fixed = gradientOf(forward(x.dims), poolBeforeRelu);
+  const blocked = { ...fixed, graph: channelBlocks(fixed.graph, shapesOf(fixed), 16) };
   return {
     title: "gradient of Conv, ReLU, MaxPool 2 x 2 (32 to 64 channels, 28 x 28, batch 16)",
     forms: [
-      form("as in the model", gradientOf(forward), x),
-      form("pool before ReLU", gradientOf(forward, poolBeforeRelu), x, true),
+      form("as in the model", gradientOf(forward()), x),
+      form("pool before ReLU", gradientOf(forward(), poolBeforeRelu), x),
+      form("the same with all sizes known", fixed, x),
+      form("and with masks in blocks of channels", blocked, x, true),
     ],
   };
 }

@@ -9,6 +9,8 @@ export interface SessionOptions {
 /** Runs ONNX models. Two implementations: ONNX Runtime, and a float64 interpreter that serves as the oracle. */
 export interface Engine {
   readonly id: string;
+  /** Values of convolutions are held in blocks of so many channels (or of a part of them) here; absent where they are not. */
+  readonly channelBlock?: number;
   /** Throws ENGINE_FAILED with the engine's own words in `cause`. */
   load(model: Model, options?: SessionOptions): Promise<Session>;
 }

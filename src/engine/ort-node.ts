@@ -69,7 +69,11 @@ function wordsOf(error: unknown): string {
 }
 
 /** ONNX Runtime's native CPU build. A run blocks the event loop, so long work belongs in a child process. */
-export const ortEngine: Engine = Object.freeze({ id: "onnxruntime", load });
+export const ortEngine: Engine = Object.freeze({
+  id: "onnxruntime",
+  ...(process.arch === "x64" && { channelBlock: 16 }),
+  load,
+});
 
 /** Constants from this size on, in bytes, go to ONNX Runtime from where they lie: two copies of a large model less. */
 const LEAST_APART = 2 ** 16;

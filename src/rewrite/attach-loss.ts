@@ -105,9 +105,9 @@ function againstTheOther(
 ): { column: string; slope: string } {
   const sign = targeted ? -1 : 1;
   const toward = b.op("Gather", [b.constant(float32([2, 2], [-sign, sign, sign, -sign])), index], { axis: int(0) });
-  const one = b.constant(tensor("int32", [1], Int32Array.of(1)));
-  const score = (column: string): string => b.op("GatherElements", [z, b.unsqueeze(column, [1])], { axis: int(1) });
-  const behind = b.sub(score(b.sub(one, index)), score(index));
+  // How far the class is behind: in few nodes, since for small models each of them counts.
+  const apart = b.reduceSum(b.mul(z, toward), [1], true);
+  const behind = targeted ? b.neg(apart) : apart;
   const { loss, slope } = kind === "margin" ? { loss: behind, slope: null } : softplus(b, behind);
   return { column: targeted ? b.neg(loss) : loss, slope: slope === null ? toward : b.mul(slope, toward) };
 }

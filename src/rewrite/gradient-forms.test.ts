@@ -5,7 +5,9 @@ import { GraphBuilder, ints } from "../ir/index.ts";
 import type { Graph } from "../ir/index.ts";
 import { seeded } from "../random/index.ts";
 import { float32, sizeOf, tensor } from "../tensor/index.ts";
+import { shapesOf } from "../target/shapes.ts";
 import { attachLoss } from "./attach-loss.ts";
+import { channelBlocks } from "./channel-blocks.ts";
 import { poolBeforeRelu } from "./pool-before-relu.ts";
 import { shareWeights } from "./share-weights.ts";
 
@@ -45,6 +47,50 @@ describe("poolBeforeRelu", () => {
   it("leaves a Relu that something else reads", () => {
     const graph = pooled(true);
     expect(poolBeforeRelu(graph)).toBe(graph);
+  });
+});
+
+describe("channelBlocks", () => {
+  const [n, channels, size] = [2, 16, 4];
+  const dims = [n, channels, size, size];
+  /** The gradient of a pooling between two convolutions. */
+  const gradient = () => {
+    const b = new GraphBuilder();
+    const conv = (v: string, label: string): string =>
+      b.op("Conv", [v, b.constant(random(label, [channels, channels, 3, 3]))], { pads: ints([1, 1, 1, 1]) });
+    const relu = b.op("Relu", [conv(b.input("x", "float32", dims), "first")]);
+    const pooled = b.op("MaxPool", [relu], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) });
+    b.output(conv(pooled, "second"), "float32", null);
+    const { model, gradients } = grad(modelOf(poolBeforeRelu(b.build())), {
+      of: b.build().outputs[0]!.name,
+      wrt: ["x"],
+    });
+    return { model, name: gradients.get("x")! };
+  };
+
+  it("gives the same values, ties and a window of nothing but zeros included", async () => {
+    const { model, name } = gradient();
+    const after = channelBlocks(model.graph, shapesOf(model), channels);
+    const groups = after.nodes.filter((node) => node.op === "Conv" && node.attributes["group"] !== undefined);
+    expect(groups.length).toBeGreaterThanOrEqual(3);
+    const x = random("x", dims);
+    x.data.fill(0, 0, channels * size * size); // the first example: every window is a tie
+    const [want, got] = [await runGraph(model.graph, { x }), await runGraph(after, { x })];
+    expect(got[name]!.dims).toEqual(dims);
+    for (const [i, v] of want[name]!.data.entries()) expect(got[name]!.data[i]).toBeCloseTo(v, 5);
+    expect(want[name]!.data.some((v) => Math.abs(v) > 0.1)).toBe(true);
+  });
+
+  it("leaves graphs of open sizes, of other numbers of channels and without pooling", () => {
+    const { model } = gradient();
+    expect(channelBlocks(model.graph, shapesOf(model), 32)).toBe(model.graph);
+    const open = model.graph.inputs.map((v) => ({ ...v, dims: ["n", ...dims.slice(1)] }));
+    const symbolic = { ...model, graph: { ...model.graph, inputs: open, values: new Map() } };
+    expect(channelBlocks(symbolic.graph, shapesOf(symbolic), channels)).toBe(symbolic.graph);
+    const relu = new GraphBuilder();
+    relu.output(relu.op("Relu", [relu.input("x", "float32", dims)]), "float32", null);
+    const plain = grad(modelOf(relu.build()), { of: relu.build().outputs[0]!.name, wrt: ["x"] }).model;
+    expect(channelBlocks(plain.graph, shapesOf(plain), channels)).toBe(plain.graph);
   });
 });
 

@@ -1,4 +1,5 @@
 export { attachLoss, type LossKind, type LossNames, type LossRequest } from "./attach-loss.ts";
+export { channelBlocks } from "./channel-blocks.ts";
 export { foldNormalization, type Normalization } from "./fold-normalization.ts";
 export { findGelu } from "./find-gelu.ts";
 export { geluByErf } from "./gelu-by-erf.ts";

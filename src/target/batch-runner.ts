@@ -6,6 +6,8 @@ import type { BatchForm } from "./prepare-model.ts";
 
 export interface BatchRunner {
   readonly session: Session;
+  /** The session for exactly `chunk` examples, where it is another one. */
+  readonly whole?: Session | undefined;
   readonly input: string;
   readonly inputShape: readonly number[];
   readonly batch: BatchForm;
@@ -26,7 +28,7 @@ export async function runBatches(
   fetches: readonly string[],
   columns: readonly Column[] = [],
 ): Promise<Map<string, Float32Array>> {
-  const { session, inputShape, batch } = runner;
+  const { inputShape, batch } = runner;
   const each = sizeOf(inputShape);
   const n = rowsOf(x, inputShape);
   const step = batch.form === "any" ? runner.chunk : batch.form === "fixed" ? batch.size : 1;
@@ -42,6 +44,7 @@ export async function runBatches(
       const column = rows === fed ? own : Int32Array.from({ length: fed }, (_, i) => own[Math.min(i, rows - 1)]!);
       feeds[name] = tensor("int32", [fed], column);
     }
+    const session = fed === runner.chunk ? (runner.whole ?? runner.session) : runner.session;
     const answers = await session.run(feeds, fetches);
     for (const name of fetches) {
       const answer = toFloat32(answers[name]!, name);

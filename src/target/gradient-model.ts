@@ -4,6 +4,7 @@ import { GraphBuilder, int, raiseOpset } from "../ir/index.ts";
 import type { Graph, Model } from "../ir/index.ts";
 import { attachLoss } from "../rewrite/attach-loss.ts";
 import type { LossKind } from "../rewrite/attach-loss.ts";
+import { channelBlocks } from "../rewrite/channel-blocks.ts";
 import { findGelu } from "../rewrite/find-gelu.ts";
 import { geluByErf } from "../rewrite/gelu-by-erf.ts";
 import { gatherHeads, narrowSums } from "../rewrite/heads.ts";
@@ -89,6 +90,25 @@ function fewerPasses(model: Model): Graph {
   const graph = shareWeights(model.graph);
   const dimsOf = shapesOf({ ...model, graph });
   return geluByErf(mergeReshapes(gatherHeads(narrowSums(withoutMeans(graph, dimsOf), dimsOf), dimsOf)));
+}
+
+/** Most bytes of constants that a second session may hold. */
+const MOST_TWICE = 16 * 2 ** 20;
+
+/**
+ * The same graph for exactly `rows` examples in a form that needs to know its sizes, blocks of `block` channels; null where
+ * that gains nothing, or where two sessions would hold too much.
+ */
+export function gradientModelFor(made: GradientModel, rows: number, block: number): Model | null {
+  const { graph } = made.model;
+  let constants = 0;
+  for (const { data } of graph.constants.values()) constants += ArrayBuffer.isView(data) ? data.byteLength : 0;
+  if (constants > MOST_TWICE) return null;
+  const inputs = graph.inputs.map((v) => ({ ...v, dims: v.dims && [rows, ...v.dims.slice(1)] }));
+  const outputs = graph.outputs.map((v) => ({ ...v, dims: null }));
+  const fixed = { ...made.model, graph: { ...graph, inputs, outputs, values: new Map() } };
+  const blocked = channelBlocks(fixed.graph, shapesOf(fixed), block);
+  return blocked === fixed.graph ? null : { ...fixed, graph: blocked };
 }
 
 /** A refusal names the path through the model; what the loss adds behind the scores is none of the reader's business. */

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { modelOf } from "../../test/support/run-graph.ts";
 import { ortEngine } from "../engine/index.ts";
-import { GraphBuilder, int, string } from "../ir/index.ts";
+import { GraphBuilder, int, ints, string } from "../ir/index.ts";
 import type { Attribute, Graph, Model, Node } from "../ir/index.ts";
 import { seeded } from "../random/index.ts";
 import { float32, sizeOf } from "../tensor/index.ts";
@@ -208,6 +208,33 @@ describe("openOnnxTarget", () => {
     const single = await open(modelOf(mixing.build()));
     expect(single.facts.batch).toEqual({ form: "fixed", size: 1 });
     expect(single.facts.batchRefused).toMatch(/batch of 2 gives other/);
+  });
+
+  it("gives whole chunks and the rest the same gradient, each in the form that is best for it", async () => {
+    const b = new GraphBuilder();
+    const conv = (v: string, label: string, to: number, from: number): string =>
+      b.op("Conv", [v, b.constant(random(label, [to, from, 3, 3], 0.2))], { pads: ints([1, 1, 1, 1]) });
+    const relu = b.op("Relu", [conv(b.input("x", "float32", ["n", 1, 8, 8]), "a", 16, 1)]);
+    const pooled = b.op("MaxPool", [b.op("Relu", [conv(relu, "b", 32, 16)])], {
+      kernel_shape: ints([2, 2]),
+      strides: ints([2, 2]),
+    });
+    const z = b.matmul(b.op("Flatten", [pooled]), b.constant(random("c", [512, 3], 0.1)));
+    b.output(z, "float32", ["n", 3]);
+    const loaded: Model[] = [];
+    const watching = { ...ortEngine, load: (m: Model, o = {}) => (loaded.push(m), ortEngine.load(m, o)) };
+    const file = modelOf(b.build());
+    const target = await open(file, { batch: 2, engine: { ...watching, channelBlock: 16 } });
+    const plain = await open(file, { batch: 5 });
+    const x = inputs(5, [1, 8, 8]);
+    const labels = Int32Array.of(0, 1, 2, 0, 1);
+    loaded.length = 0;
+    const got = await target.gradient(x, labels, { kind: "cross-entropy" });
+    expect(loaded.map((m) => m.graph.inputs[0]!.dims![0])).toEqual([2, "n"]);
+    const want = await plain.gradient(x, labels, { kind: "cross-entropy" });
+    for (const [i, v] of want.gradient.entries()) expect(got.gradient[i]).toBeCloseTo(v, 5);
+    for (const [i, v] of want.loss.entries()) expect(got.loss[i]).toBeCloseTo(v, 5);
+    expect(want.gradient.some((v) => Math.abs(v) > 0.01)).toBe(true);
   });
 
   it("says why a model has no gradient, and still gives scores and names", async () => {

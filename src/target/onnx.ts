@@ -6,8 +6,8 @@ import { sigmoidToTwo } from "../rewrite/sigmoid-to-two.ts";
 import { bitsPerElement, sizeOf } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { rowsOf, runBatches } from "./batch-runner.ts";
-import type { BatchRunner, Column } from "./batch-runner.ts";
-import { gradientModel } from "./gradient-model.ts";
+import type { Column } from "./batch-runner.ts";
+import { gradientModel, gradientModelFor } from "./gradient-model.ts";
 import type { GradientModel } from "./gradient-model.ts";
 import { prepareModel } from "./prepare-model.ts";
 import type { BatchForm, ModelFacts, PrepareOptions } from "./prepare-model.ts";
@@ -82,27 +82,27 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
   );
 
   const meter = { queries: 0, gradients: 0 };
-  const sessions = new Map<string, Promise<{ session: Session; graph: GradientModel | null }>>();
+  const graphs = new Map<string, GradientModel>();
+  /** Graphs for whole chunks; null where there is no better one. */
+  const wholes = new Map<string, Model | null>();
+  const sessions = new Map<string, Promise<Session>>();
   let closed = false;
   let nonFinite = 0;
-  const sessionOf = (key: string, make: () => { model: Model; graph: GradientModel | null }) => {
+  const sessionOf = (key: string, whole: Model): Promise<Session> => {
     if (closed) throw new MarauderError("INTERNAL", "internal: a target was used after it was closed");
-    let known = sessions.get(key);
-    if (known === undefined) {
-      const { model: whole, graph } = make();
-      known = engine.load(whole, threads).then((session) => ({ session, graph }));
-      known.catch(() => sessions.delete(key));
-      sessions.set(key, known);
-    }
-    return known;
+    return once(sessions, key, () => {
+      const loading = engine.load(whole, threads);
+      loading.catch(() => sessions.delete(key));
+      return loading;
+    });
   };
-  const runner = (session: Session): BatchRunner => ({ session, input, inputShape, batch: verified.batch, chunk });
+  const runner = { input, inputShape, batch: verified.batch, chunk };
 
   async function scores(x: Tensor<"float32">): Promise<Float32Array> {
-    const { session } = await sessionOf("scores", () => ({ model, graph: null }));
+    const session = await sessionOf("scores", model);
     const n = rowsOf(x, inputShape);
     meter.queries += n;
-    const raw = (await runBatches(runner(session), x, [scoresName])).get(scoresName)!;
+    const raw = (await runBatches({ ...runner, session }, x, [scoresName])).get(scoresName)!;
     return checked(probabilities ? logOfProbabilities(raw) : raw, classes);
   }
 
@@ -117,17 +117,18 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
     checkLabels(labels, n, classes);
     if (loss.targets !== undefined) checkLabels(loss.targets, n, classes, "target");
     const targeted = loss.targets !== undefined;
-    const { session, graph } = await sessionOf(`${loss.kind}${targeted ? " targeted" : ""}`, () => {
-      const made = gradientModel(model, request(loss.kind, targeted));
-      return { model: made.model, graph: made };
-    });
-    const names = graph!;
+    const key = `${loss.kind}${targeted ? " targeted" : ""}`;
+    const names = once(graphs, key, () => gradientModel(model, request(loss.kind, targeted)));
+    const inWholes = n >= chunk && verified.batch.form === "any" && engine.channelBlock !== undefined;
+    const better = inWholes ? once(wholes, key, () => gradientModelFor(names, chunk, engine.channelBlock!)) : null;
+    const whole = better === null ? undefined : await sessionOf(`${key} whole`, better);
+    const session = whole !== undefined && n % chunk === 0 ? whole : await sessionOf(key, names.model);
     meter.queries += n;
     meter.gradients += n;
     const columns: Column[] = [];
     if (names.labels !== null) columns.push([names.labels, labels]);
     if (names.targets !== null) columns.push([names.targets, loss.targets!]);
-    const out = await runBatches(runner(session), x, [names.loss, names.scores, names.gradient], columns);
+    const out = await runBatches({ ...runner, session, whole }, x, [names.loss, names.scores, names.gradient], columns);
     const slope = out.get(names.gradient)!;
     nonFinite += zeroNonFinite(slope);
     return { loss: out.get(names.loss)!, scores: checked(out.get(names.scores)!, classes), gradient: slope };
@@ -147,7 +148,7 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
       closed = true;
       const open = await Promise.allSettled(sessions.values());
       sessions.clear();
-      for (const one of open) if (one.status === "fulfilled") await one.value.session.close();
+      for (const one of open) if (one.status === "fulfilled") await one.value.close();
     },
     noGradientReason,
     classNames: prepared.classNames?.length === classes ? prepared.classNames : null,
@@ -162,6 +163,12 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
     graph: Object.freeze({ model, input, scores: scoresName }),
     nonFiniteGradients: () => nonFinite,
   } satisfies OnnxTarget);
+}
+
+/** The value under a key, made when it is first asked for. */
+function once<V>(known: Map<string, V>, key: string, make: () => V): V {
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key)!;
 }
 
 function oneNumber(): MarauderError {

@@ -57,7 +57,7 @@ export const MaxPool: GradientRule = (cx, [dy]) => {
   if (getInt(node, "storage_order", 0) === 0 && tiles(cx, window, x)) {
     // A window of nothing but -∞ has no maximum that anything flows to; without the bounds it would make NaN.
     const top = b.op("Clip", [node.outputs[0]!, num(cx, -STEEP)]);
-    const below = b.sub(x, spread(cx, top, window.kernel));
+    const below = b.add(x, spread(cx, b.neg(top), window.kernel));
     const hits = b.op("HardSigmoid", [below], { alpha: float(STEEP), beta: float(1) });
     const share = b.div(dy!, b.op("Clip", [windowSum(cx, hits, window.kernel), num(cx, 0.5)]));
     return [b.mul(hits, spread(cx, share, window.kernel))];
