@@ -230,7 +230,7 @@ describe("openOnnxTarget", () => {
     const labels = Int32Array.of(0, 1, 2, 0, 1);
     loaded.length = 0;
     const got = await target.gradient(x, labels, { kind: "cross-entropy" });
-    expect(loaded.map((m) => m.graph.inputs[0]!.dims![0])).toEqual([2, "n"]);
+    expect(loaded.map((m) => m.graph.inputs[0]!.dims![0])).toEqual([2, "batch"]);
     const want = await plain.gradient(x, labels, { kind: "cross-entropy" });
     for (const [i, v] of want.gradient.entries()) expect(got.gradient[i]).toBeCloseTo(v, 5);
     for (const [i, v] of want.loss.entries()) expect(got.loss[i]).toBeCloseTo(v, 5);
