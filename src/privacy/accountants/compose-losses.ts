@@ -9,25 +9,26 @@ export interface CountedMasses {
 /** Mass that the truncation of a composed distribution may cut off on each side; it is added to the mass at infinity. */
 const TAIL = 1e-15;
 
-interface Window {
+/** Where the sum of independent losses lies but for TAIL on each side, in grid steps. */
+export interface InWindow extends CountedMasses {
   readonly low: number;
   readonly high: number;
 }
 
-/**
- * Where the sum of independent losses lies but for TAIL on each side, by Chernoff's bound over a few orders (small ones where losses are rare and large), in grid
- * steps.
- */
-export function windowOf({ parts, counts }: CountedMasses): Window {
+/** Finds the window by Chernoff's bound over a few orders (small ones where losses are rare and large). */
+export function inWindow(counted: CountedMasses): InWindow {
+  const { parts, counts } = counted;
   let [least, most, mean, variance] = [0, 0, 0, 0];
   parts.forEach((part, p) => {
+    const { masses, start } = part;
     let [sum, sumSquares, weight] = [0, 0, 0];
-    part.masses.forEach((mass, i) => {
-      const loss = part.start + i;
+    for (let i = 0; i < masses.length; i++) {
+      const mass = masses[i]!;
+      const loss = start + i;
       weight += mass;
       sum += mass * loss;
       sumSquares += mass * loss * loss;
-    });
+    }
     const average = weight > 0 ? sum / weight : 0;
     mean += counts[p]! * average;
     variance += counts[p]! * Math.max(0, sumSquares / Math.max(weight, 1e-300) - average * average);
@@ -38,28 +39,29 @@ export function windowOf({ parts, counts }: CountedMasses): Window {
   const typical = Math.sqrt((-2 * Math.log(TAIL)) / Math.max(variance, 1e-12));
   for (const factor of [1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1, 1.3, 2, 4]) {
     const order = typical * factor;
-    const up = logMoments(parts, counts, order);
-    const down = logMoments(parts, counts, -order);
+    const [up, down] = logMoments(parts, counts, order);
     high = Math.min(high, Math.ceil((up - Math.log(TAIL)) / order));
     low = Math.max(low, Math.floor((down - Math.log(TAIL)) / -order));
   }
-  return low <= high ? { low, high } : { low: Math.floor(mean), high: Math.ceil(mean) };
+  return low <= high ? { parts, counts, low, high } : { parts, counts, low: Math.floor(mean), high: Math.ceil(mean) };
 }
 
-/** Sum over the parts of count * log E[exp(order * loss)], finite losses only. */
-function logMoments(parts: readonly LossMasses[], counts: readonly number[], order: number): number {
-  let total = 0;
+/** Sum over the parts of count * log E[exp(order * loss)], finite losses only, for order and -order. */
+function logMoments(parts: readonly LossMasses[], counts: readonly number[], order: number): [number, number] {
+  let [above, below] = [0, 0];
+  const ratio = Math.exp(-order);
   parts.forEach(({ start, masses }, p) => {
-    // Horner's rule from the end whose weight is largest, so that nothing overflows.
+    // Horner's rule from the end whose weight is largest, so that nothing overflows; both in one pass, for speed.
     const n = masses.length;
-    const ratio = Math.exp(-Math.abs(order));
-    let sum = 0;
-    if (order > 0) for (let i = 0; i < n; i++) sum = sum * ratio + masses[i]!;
-    else for (let i = n - 1; i >= 0; i--) sum = sum * ratio + masses[i]!;
-    const heaviest = order > 0 ? start + n - 1 : start;
-    total += counts[p]! * (Math.log(sum) + order * heaviest);
+    let [up, down] = [0, 0];
+    for (let i = 0; i < n; i++) {
+      up = up * ratio + masses[i]!;
+      down = down * ratio + masses[n - 1 - i]!;
+    }
+    above += counts[p]! * (Math.log(up) + order * (start + n - 1));
+    below += counts[p]! * (Math.log(down) - order * start);
   });
-  return total;
+  return [above, below];
 }
 
 /**
@@ -67,9 +69,8 @@ function logMoments(parts: readonly LossMasses[], counts: readonly number[], ord
  * length a power of two. What the circle wraps is below TAIL, and the rounding error of the transforms grows with the
  * number of factors: both are added to the mass at infinity.
  */
-export function composePair(first: CountedMasses, second: CountedMasses): [LossMasses, LossMasses] {
-  const windows = [windowOf(first), windowOf(second)] as const;
-  const length = Math.max(...windows.map((w) => w.high - w.low + 1));
+export function composePair(first: InWindow, second: InWindow): [LossMasses, LossMasses] {
+  const length = Math.max(first.high - first.low, second.high - second.low) + 1;
   const n = 2 ** Math.max(1, Math.ceil(Math.log2(length)));
   const product = complexZeros(n);
   product.re.fill(1); // the transform of a unit at zero, in both parts: 1 + i
@@ -84,7 +85,7 @@ export function composePair(first: CountedMasses, second: CountedMasses): [LossM
     multiplyPowers(product, factor, first.counts[p]!);
   });
   inverse(product);
-  return [read(product.re, windows[0], first), read(product.im, windows[1], second)];
+  return [read(product.re, first), read(product.im, second)];
 }
 
 /** Adds the masses onto a circle. */
@@ -94,7 +95,7 @@ function place({ start, masses }: LossMasses, circle: Float64Array): void {
   for (let i = 0; i < masses.length; i++) circle[(offset + i) & mask]! += masses[i]!;
 }
 
-function read(circle: Float64Array, { low, high }: Window, { parts, counts }: CountedMasses): LossMasses {
+function read(circle: Float64Array, { low, high, parts, counts }: InWindow): LossMasses {
   const n = circle.length;
   const offset = ((low % n) + n) % n;
   const masses = new Float64Array(high - low + 1);

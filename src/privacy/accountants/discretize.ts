@@ -30,24 +30,47 @@ export function reachOf(side: Side): number {
   return high;
 }
 
-/** The loss distribution of P against Q on a grid. */
-export function discretize(pair: LossPair, step: number, rounding: Rounding): LossMasses {
-  const high = Math.ceil(reachOf(pair.forward) / step) + 1;
-  const low = -Math.ceil(reachOf(pair.reverse) / step) - 1;
-  return rounding === "connect-the-dots" ? connectDots(pair, step, low, high) : round(pair, step, low, high, rounding);
+/** The loss distributions of P against Q and of Q against P on a grid; one and the same where the pair is symmetric. */
+export function discretize(pair: LossPair, step: number, rounding: Rounding): readonly [LossMasses, LossMasses] {
+  const { forward, reverse } = pair;
+  const high = Math.ceil(reachOf(forward) / step) + 1;
+  const low = forward === reverse ? -high : -Math.ceil(reachOf(reverse) / step) - 1;
+  if (rounding !== "connect-the-dots") {
+    const one = round(pair, step, low, high, rounding);
+    return [
+      one,
+      forward === reverse ? one : round({ forward: reverse, reverse: forward }, step, -high, -low, rounding),
+    ];
+  }
+  // Each direction reads both profiles at the same points.
+  const there = profile(forward, step, high);
+  if (forward === reverse) {
+    const one = connectDots(there, there, step);
+    return [one, one];
+  }
+  const back = profile(reverse, step, -low);
+  return [connectDots(there, back, step), connectDots(back, there, step)];
+}
+
+/** delta at 0, step, ..., last * step. */
+function profile(side: Side, step: number, last: number): Float64Array {
+  const out = new Float64Array(last + 1);
+  for (let i = 0; i <= last; i++) out[i] = side.delta(i * step);
+  return out;
 }
 
 /**
  * For negative losses the code works with gamma(e) = delta(e) - (1 - exp(e)) = exp(e) times the reverse divergence at
  * -e: the second difference below maps 1 and exp(e) to zero, so gamma gives the same masses without cancellation.
  */
-function connectDots({ forward, reverse }: LossPair, step: number, low: number, high: number): LossMasses {
+function connectDots(forward: Float64Array, reverse: Float64Array, step: number): LossMasses {
+  const high = forward.length - 1;
+  const low = 1 - reverse.length;
   const n = high - low + 1;
   const masses = new Float64Array(n);
   const gain = Math.expm1(step);
-  const delta = (i: number): number => (i >= 0 ? forward.delta(i * step) : gamma(i) - Math.expm1(i * step));
-  const gamma = (i: number): number =>
-    i < 0 ? Math.exp(i * step) * reverse.delta(-i * step) : forward.delta(i * step) + Math.expm1(i * step);
+  const delta = (i: number): number => (i >= 0 ? forward[i]! : gamma(i) - Math.expm1(i * step));
+  const gamma = (i: number): number => (i < 0 ? Math.exp(i * step) * reverse[-i]! : forward[i]! + Math.expm1(i * step));
   const second = (a: number, b: number, c: number): number => Math.max(0, (c - b - (b - a) * (1 + gain)) / gain);
   let [a, b] = [gamma(low), gamma(low + 1)];
   masses[0] = Math.max(0, (b - a) / gain - a);

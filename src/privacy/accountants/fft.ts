@@ -32,7 +32,7 @@ function twiddles(n: number): ComplexArray {
 /** In place, decimation in frequency: natural order in, bit-reversed order out. */
 export function forward({ re, im }: ComplexArray): void {
   const n = re.length;
-  const w = twiddles(n);
+  const { re: wr, im: wi } = twiddles(n);
   for (let half = n >> 1; half >= 1; half >>= 1) {
     for (let start = 0; start < n; start += 2 * half) {
       for (let j = 0, k = half; j < half; j++, k++) {
@@ -42,8 +42,8 @@ export function forward({ re, im }: ComplexArray): void {
         const di = im[a]! - im[b]!;
         re[a] = re[a]! + re[b]!;
         im[a] = im[a]! + im[b]!;
-        re[b] = dr * w.re[k]! - di * w.im[k]!;
-        im[b] = dr * w.im[k]! + di * w.re[k]!;
+        re[b] = dr * wr[k]! - di * wi[k]!;
+        im[b] = dr * wi[k]! + di * wr[k]!;
       }
     }
   }
@@ -52,14 +52,14 @@ export function forward({ re, im }: ComplexArray): void {
 /** In place, the inverse of `forward`, scaled by 1 / n: bit-reversed order in, natural order out. */
 export function inverse({ re, im }: ComplexArray): void {
   const n = re.length;
-  const w = twiddles(n);
+  const { re: wr, im: wi } = twiddles(n);
   for (let half = 1; half < n; half <<= 1) {
     for (let start = 0; start < n; start += 2 * half) {
       for (let j = 0, k = half; j < half; j++, k++) {
         const a = start + j;
         const b = a + half;
-        const br = re[b]! * w.re[k]! + im[b]! * w.im[k]!;
-        const bi = im[b]! * w.re[k]! - re[b]! * w.im[k]!;
+        const br = re[b]! * wr[k]! + im[b]! * wi[k]!;
+        const bi = im[b]! * wr[k]! - re[b]! * wi[k]!;
         re[b] = re[a]! - br;
         im[b] = im[a]! - bi;
         re[a] = re[a]! + br;
@@ -112,10 +112,17 @@ export function multiplyPowers(product: ComplexArray, factor: ComplexArray, coun
 
 /** (x + i y)^count by squaring. */
 function power(x: number, y: number, count: number, out: Float64Array): void {
-  let [r, i] = [1, 0];
+  let r = 1;
+  let i = 0;
   for (let n = count; n > 0; n = Math.floor(n / 2)) {
-    if (n % 2 === 1) [r, i] = [r * x - i * y, r * y + i * x];
-    [x, y] = [x * x - y * y, 2 * x * y];
+    if (n % 2 === 1) {
+      const before = r;
+      r = before * x - i * y;
+      i = before * y + i * x;
+    }
+    const square = x * x - y * y;
+    y = 2 * x * y;
+    x = square;
     if (r * r + i * i < 1e-300) break;
   }
   out[0] = r;

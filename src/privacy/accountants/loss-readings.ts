@@ -40,6 +40,7 @@ function deltaOf({ start, masses, infinity }: LossMasses, epsilon: number, step:
 /** From the largest loss down: the first stretch of the grid on which delta reaches the target, solved exactly. */
 function epsilonOf({ start, masses, infinity }: LossMasses, delta: number, step: number): number {
   if (infinity > delta) return Infinity;
+  const shrink = Math.exp(-step);
   let mass = infinity;
   let weighted = 0; // sum of masses times exp(reference - loss), the reference moving with the scan
   let loss = (start + masses.length - 1) * step;
@@ -48,7 +49,7 @@ function epsilonOf({ start, masses, infinity }: LossMasses, delta: number, step:
     if (mass - weighted > delta) break;
     if (loss < 0) return 0;
     mass += masses[i]!;
-    weighted = (weighted + masses[i]!) * Math.exp(-step);
+    weighted = (weighted + masses[i]!) * shrink;
   }
   return mass <= delta ? 0 : loss + Math.log((mass - delta) / weighted);
 }

@@ -1,8 +1,8 @@
 import { distanceOf, type Adjacency, type DpEvent } from "../events.ts";
 import { flatten, type Culprit, type Leaf } from "../flatten.ts";
 import { fullWithoutOne } from "../truncation.ts";
-import { composePair, windowOf, type CountedMasses } from "./compose-losses.ts";
-import { discretize, reachOf, type LossMasses, type Rounding } from "./discretize.ts";
+import { composePair, inWindow } from "./compose-losses.ts";
+import { discretize, reachOf, type Rounding } from "./discretize.ts";
 import { noGuarantee, readingsOf } from "./loss-readings.ts";
 import * as pairs from "./loss-pairs.ts";
 import { mixturePair } from "./mixture-pair.ts";
@@ -161,12 +161,11 @@ export function pldOf(event: DpEvent, adjacency: Adjacency, options: PldOptions 
   // Losses that are smaller than the grid would be blown up to its size, once for each step.
   if (options.step === undefined && reach > 0 && reach < FINEST * step) step = Math.max(1e-9, reach / FINEST);
   for (;;) {
-    const make = (pair: pairs.LossPair): LossMasses => discretize(pair, step, rounding);
-    const one: CountedMasses = { parts: known.map(make), counts };
+    const parts = known.map((pair) => discretize(pair, step, rounding));
     const same = known.every((p) => p.forward === p.reverse);
-    const swapped = known.map(({ forward, reverse }) => ({ forward: reverse, reverse: forward }));
-    const other: CountedMasses = same ? one : { parts: swapped.map(make), counts };
-    const length = Math.max(...[one, other].map(windowOf).map((w) => w.high - w.low));
+    const one = inWindow({ parts: parts.map(([there]) => there), counts });
+    const other = same ? one : inWindow({ parts: parts.map(([, back]) => back), counts });
+    const length = Math.max(...[one, other].map((w) => w.high - w.low));
     if (length > points) {
       step *= 2 ** Math.ceil(Math.log2(length / points));
       continue;

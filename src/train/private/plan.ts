@@ -129,7 +129,11 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
   const culprit = dp.unsupportedByPld(all(1), adjacency);
   if (culprit !== null) throw new MarauderError("USAGE", `no account for this training: ${culprit.reason}`);
   const epsilonAt = (sigma: number, d: number): number => dp.pldOf(all(sigma), adjacency).epsilon(d);
-  const found = lowestSigma((sigma) => epsilonAt(sigma, delta), rdpSigma(), steps, targetEpsilon);
+  const found = once(JSON.stringify([all(1), adjacency, delta, steps, targetEpsilon]), () => {
+    const least = lowestSigma((sigma) => epsilonAt(sigma, delta), rdpSigma(), steps, targetEpsilon);
+    const gridEpsilon = least.epsilon - epsilonAt(least.value * (1 + EXTRA), delta * (1 - GRID_DELTA));
+    return { ...least, gridEpsilon };
+  });
   if (adaptiveClip !== null && adaptiveClip.countNoise <= found.value / 2) {
     refuse("countNoise", `above ${found.value / 2}, so that noise is left for the gradient`, adaptiveClip.countNoise);
   }
@@ -158,7 +162,7 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
     stepsPerEvent,
     sigma: found.value,
     addedSigma: found.value * (1 + EXTRA),
-    gridEpsilon: found.epsilon - epsilonAt(found.value * (1 + EXTRA), delta * (1 - GRID_DELTA)),
+    gridEpsilon: found.gridEpsilon,
     clip,
     adaptiveClip,
     delta,
@@ -172,6 +176,22 @@ export function calibratePlan(spec: PrivatePlanSpec): PrivatePlan {
   // The seed stays out of the plan: plans are printed and written, and who knows the seed subtracts the noise.
   made.set(plan, source);
   return plan;
+}
+
+interface Least extends dp.Calibrated {
+  readonly gridEpsilon: number;
+}
+const KEPT = 32;
+const leasts = new Map<string, Least>();
+
+/** The least noise for a target takes seconds to find: plans that differ in their clip norm or seed alone share it. */
+function once(key: string, find: () => Least): Least {
+  const known = leasts.get(key);
+  if (known !== undefined) return known;
+  const found = find();
+  if (leasts.size >= KEPT) leasts.delete(leasts.keys().next().value!);
+  leasts.set(key, found);
+  return found;
 }
 
 /** All events of a plan as one. */
