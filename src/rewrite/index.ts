@@ -2,6 +2,7 @@ export { attachLoss, type LossKind, type LossNames, type LossRequest } from "./a
 export { channelBlocks } from "./channel-blocks.ts";
 export { foldNormalization, type Normalization } from "./fold-normalization.ts";
 export { findGelu } from "./find-gelu.ts";
+export { findNormalization } from "./find-normalization.ts";
 export { geluByErf } from "./gelu-by-erf.ts";
 export { gatherHeads, narrowSums } from "./heads.ts";
 export { inlineFunctions } from "./inline-functions.ts";

@@ -7,6 +7,7 @@ import { gradientModel } from "../target/gradient-model.ts";
 import { shapesOf } from "../target/shapes.ts";
 import { float32, sizeOf, type Tensor } from "../tensor/index.ts";
 import { findGelu } from "./find-gelu.ts";
+import { findNormalization } from "./find-normalization.ts";
 import { gatherHeads, narrowSums } from "./heads.ts";
 import { mergeReshapes } from "./merge-reshapes.ts";
 import { normalizeToLinear, withMoments, withoutMeans } from "./normalize-to-linear.ts";
@@ -82,6 +83,69 @@ describe("findGelu", () => {
     it(`${name}: stays`, () => {
       const graph = graphOf(make);
       expect(findGelu(graph)).toBe(graph);
+    });
+  }
+});
+
+describe("findNormalization", () => {
+  const scale = (b: GraphBuilder) => b.constant(random("s", [6]), "s");
+  const mean = (b: GraphBuilder, v: string, axis = -1): string => b.op("ReduceMean", [v, b.indices([axis])]);
+  const graphOf = (make: (b: GraphBuilder, x: string) => string): Graph => {
+    const b = new GraphBuilder();
+    b.output(make(b, b.op("Neg", [b.input("x", "float32", ["n", 5, 6])])), "float32", null);
+    return b.build();
+  };
+  const quotient = (b: GraphBuilder, d: string, square: string, axis = -1): string =>
+    b.div(d, b.op("Sqrt", [b.add(mean(b, square, axis), b.scalar(0.01))]));
+  const forms: Record<string, (b: GraphBuilder, x: string) => string> = {
+    "the difference once, squared by Pow": (b, x) => {
+      const d = b.sub(x, mean(b, x));
+      const n = quotient(b, d, b.op("Pow", [d, b.scalar(2)]));
+      return b.add(b.mul(scale(b), n), b.constant(random("b", [6]), "b"));
+    },
+    "the difference twice, squared by Mul, only scaled": (b, x) => {
+      const m = mean(b, x, 2);
+      const [one, two] = [b.sub(x, m), b.sub(x, m)];
+      return b.mul(quotient(b, one, b.mul(two, two), 2), scale(b));
+    },
+    "neither scaled nor shifted": (b, x) => {
+      const d = b.sub(x, mean(b, x));
+      return b.op("Tanh", [quotient(b, d, b.mul(d, d))]);
+    },
+  };
+  for (const [name, make] of Object.entries(forms)) {
+    it(`${name}: the same values and gradients`, async () => {
+      const before = graphOf(make);
+      const after = findNormalization(before, dimsIn(before));
+      expect(opsOf(after).filter((op) => op !== "Tanh")).toEqual(["Neg", "LayerNormalization"]);
+      const x = random("ln", [4, 5, 6], 2);
+      const [want, got] = [await both(before, x), await both(withMoments(after), x)];
+      close(got.y, want.y);
+      close(got.dx, want.dx, 1e-5);
+    });
+  }
+  const not: Record<string, (b: GraphBuilder, x: string) => string> = {
+    "another axis": (b, x) => {
+      const d = b.sub(x, mean(b, x, 1));
+      return quotient(b, d, b.mul(d, d), 1);
+    },
+    "another power": (b, x) => {
+      const d = b.sub(x, mean(b, x));
+      return quotient(b, d, b.op("Pow", [d, b.scalar(4)]));
+    },
+    "the difference read elsewhere": (b, x) => {
+      const d = b.sub(x, mean(b, x));
+      return b.add(quotient(b, d, b.mul(d, d)), d);
+    },
+    "another numerator": (b, x) => {
+      const d = b.sub(x, mean(b, x));
+      return quotient(b, x, b.mul(d, d));
+    },
+  };
+  for (const [name, make] of Object.entries(not)) {
+    it(`${name}: stays`, () => {
+      const graph = graphOf(make);
+      expect(findNormalization(graph, dimsIn(graph))).toBe(graph);
     });
   }
 });

@@ -6,6 +6,7 @@ import { attachLoss } from "../rewrite/attach-loss.ts";
 import type { LossKind } from "../rewrite/attach-loss.ts";
 import { channelBlocks } from "../rewrite/channel-blocks.ts";
 import { findGelu } from "../rewrite/find-gelu.ts";
+import { findNormalization } from "../rewrite/find-normalization.ts";
 import { geluByErf } from "../rewrite/gelu-by-erf.ts";
 import { gatherHeads, narrowSums } from "../rewrite/heads.ts";
 import { mergeReshapes } from "../rewrite/merge-reshapes.ts";
@@ -81,7 +82,7 @@ const LEAST_CHANNELS = 40;
 function faster(model: Model): Model {
   const graph = findGelu(poolBeforeRelu(model.graph));
   const dimsOf = shapesOf({ ...model, graph });
-  const moments = withMoments(normalizeToLinear(graph, dimsOf));
+  const moments = withMoments(normalizeToLinear(findNormalization(graph, dimsOf), dimsOf));
   return { ...model, graph: winograd(moments, dimsOf, LEAST_CHANNELS) };
 }
 

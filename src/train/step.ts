@@ -2,6 +2,7 @@ import { grad } from "../grad/index.ts";
 import { GraphBuilder, inferTypes, int, type Graph, type Model } from "../ir/index.ts";
 import {
   findGelu,
+  findNormalization,
   gatherHeads,
   geluByErf,
   mergeReshapes,
@@ -104,7 +105,8 @@ export function stepProgram(
 /** The same model in forms whose gradients cost less: convolutions by minimal filtering, where that pays in a training step. */
 export function fewerProducts(model: Model): Model {
   const typed = inferTypes(model);
-  return { ...typed, graph: withMoments(findGelu(winograd(typed.graph, knownOf(typed.graph).dims))) };
+  const dimsOf = knownOf(typed.graph).dims;
+  return { ...typed, graph: withMoments(findNormalization(findGelu(winograd(typed.graph, dimsOf)), dimsOf)) };
 }
 
 /** The graph of a gradient, where its two passes share work, and keep less for each other; the first ends with the value `loss`. */
