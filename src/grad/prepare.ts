@@ -4,6 +4,7 @@ import { raiseOpset } from "../ir/raise.ts";
 import { decompose, type Decomposed } from "../rewrite/decompose/index.ts";
 import { inlineFunctions } from "../rewrite/inline-functions.ts";
 import { normalizeRows } from "../rewrite/normalize-rows.ts";
+import { reusePieces } from "../rewrite/reuse-pieces.ts";
 import { ancestors, dependents } from "../rewrite/uses.ts";
 
 export interface Prepared extends Omit<Decomposed, "model"> {
@@ -26,8 +27,9 @@ export function prepare(
   const on = (names: readonly string[]): boolean =>
     after === null || names.some((name) => after.has(name) && before!.has(name));
   const done = decompose(typed, { only: (node) => on(node.outputs) });
-  const types = new Map(done.model.graph.values);
-  for (const v of [...done.model.graph.outputs, ...done.model.graph.inputs]) types.set(v.name, v);
-  const graph = normalizeRows(done.model.graph, (name) => types.get(name)?.dims ?? null);
-  return { ...done, model: { ...done.model, graph }, types };
+  const made = reusePieces(done.model, new Set(path?.wrt));
+  const types = new Map(made.graph.values);
+  for (const v of [...made.graph.outputs, ...made.graph.inputs]) types.set(v.name, v);
+  const graph = normalizeRows(made.graph, (name) => types.get(name)?.dims ?? null);
+  return { ...done, model: { ...made, graph }, types };
 }

@@ -14,6 +14,7 @@ export { prune } from "./prune.ts";
 export { sigmoidToTwo } from "./sigmoid-to-two.ts";
 export { stripOutput, type ScoreKind, type Stripped } from "./strip-output.ts";
 export { symbolicBatch, type SymbolicBatch } from "./symbolic-batch.ts";
+export { SMALL_TABLE, tableProducts } from "./table-products.ts";
 export { tapFeatures } from "./tap-features.ts";
 export { ancestors, captured, dependents, namesRead, producers, readers } from "./uses.ts";
 export { halfToNumber, hasFloat16, widenFloat16 } from "./widen-float16.ts";

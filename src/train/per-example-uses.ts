@@ -2,6 +2,7 @@ import type { GradientContext } from "../grad/index.ts";
 import { overExamples, patches } from "../grad/rules/conv.ts";
 import { groupOf, readWindow } from "../grad/rules/window.ts";
 import { getFloat, getInt, int, tensorAttribute, type GraphBuilder, type Node } from "../ir/index.ts";
+import { SMALL_TABLE } from "../rewrite/index.ts";
 import { float32, int64 } from "../tensor/index.ts";
 import type { Known } from "./batch-axis.ts";
 
@@ -191,19 +192,18 @@ function gather(b: GraphBuilder, site: Site, dy: string, known: Known): Use | st
   const zero = b.constant(int64([1], [0]));
   const turned = b.op("Where", [b.op("Less", [long, zero]), b.add(long, b.constant(int64([1], [entries]))), long]);
   const ids = b.reshape(turned, [0, -1]);
+  /** Which position read which row, [..., entries]. */
+  const reads = (of: string): string =>
+    b.op("OneHot", [of, b.constant(int64([1], [entries])), b.constant(float32([2], [0, 1]))], { axis: int(-1) });
   return {
-    each() {
-      const hot = b.op("OneHot", [ids, b.constant(int64([1], [entries])), b.constant(float32([2], [0, 1]))], {
-        axis: int(-1),
-      });
-      return b.matmul(swap(b, hot), g);
-    },
+    each: () => b.matmul(swap(b, reads(ids)), g),
     ghost() {
       const same = b.op("Cast", [b.op("Equal", [b.unsqueeze(ids, [2]), b.unsqueeze(ids, [1])])], { to: int(1) });
       return b.op("Relu", [b.reduceSum(b.mul(same, b.matmul(g, swap(b, g))), [1, 2], false)]);
     },
     sum(c) {
       const updates = b.reshape(weighted(b, g, c, 3), [-1, width]);
+      if (entries <= SMALL_TABLE) return b.op("Gemm", [reads(b.reshape(ids, [-1])), updates], { transA: int(1) });
       const rows = b.op("Expand", [b.reshape(ids, [-1, 1]), b.shapeOf(updates)]);
       const zeros = b.op("ConstantOfShape", [b.indices(dims)], { value: tensorAttribute(float32([1], [0])) });
       return b.op("ScatterElements", [zeros, rows, updates], {

@@ -8,6 +8,7 @@ import {
   mergeReshapes,
   narrowSums,
   remakeKernels,
+  tableProducts,
   winograd,
   withMoments,
 } from "../rewrite/index.ts";
@@ -77,7 +78,8 @@ export function stepProgram(
   const weighted = new GraphBuilder(attached.model.graph);
   const weights = weighted.input(names.weights, "float32", [null]);
   const loss = weighted.reduceSum(weighted.mul(attached.rows, weights), [0], false);
-  const model = fewerProducts({ ...attached.model, graph: weighted.build() });
+  const typed = inferTypes({ ...attached.model, graph: weighted.build() });
+  const model = fewerProducts({ ...typed, graph: tableProducts(typed.graph, knownOf(typed.graph).dims) });
   const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
   const b = new GraphBuilder(balanced(made.model, loss));
   b.clearOutputs();

@@ -76,6 +76,13 @@ export const movingRows: readonly Row[] = [
   row("Gather", "inner axis", { x: at(2, 3, 2) }, (b, [x]) =>
     b.op("Gather", [x!, b.constant(int64([], [1]))], { axis: int(1) }),
   ),
+  row("Gather", "one from the end", { x: at(2, 3) }, (b, [x]) => b.op("Gather", [x!, b.constant(int64([], [-2]))])),
+  row("Gather", "the only one", { x: at(2, 1, 2) }, (b, [x]) =>
+    b.op("Gather", [x!, b.constant(int64([], [0]))], { axis: int(1) }),
+  ),
+  row("Gather", "repeated along an inner axis", { x: at(2, 3, 2) }, (b, [x]) =>
+    b.op("Gather", [x!, b.constant(int64([4], [1, -1, 1, 0]))], { axis: int(1) }),
+  ),
   row("GatherElements", "plain", { x: at(3, 3) }, (b, [x]) =>
     b.op("GatherElements", [x!, b.constant(int64([2, 3], [0, 1, 2, 2, 1, -1]))], { axis: int(0) }),
   ),

@@ -1,12 +1,55 @@
 import { getInt, getString, int, string } from "../../ir/attributes.ts";
-import { tensor } from "../../tensor/index.ts";
+import { int64, tensor } from "../../tensor/index.ts";
+import { SMALL_TABLE } from "../../rewrite/table-products.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
-import { asFloat, constantOfShape, has, num, refuse, scatterAdd, scatterBack, zerosLike } from "../context.ts";
+import {
+  asFloat,
+  constantInts,
+  constantOfShape,
+  floatConstant,
+  floatType,
+  has,
+  num,
+  refuse,
+  scatterAdd,
+  scatterBack,
+  zerosLike,
+} from "../context.ts";
+
+/** Rows of a small table: the rows of dy times the matrix of which position read which row. */
+function tableGradient(cx: GradientContext, x: string, indices: string, dy: string): string | null {
+  const { b } = cx;
+  const [rows, width] = cx.shape(x) ?? [];
+  const small = typeof rows === "number" && typeof width === "number" && rows <= SMALL_TABLE;
+  const dtype = floatType(cx);
+  if (!small || cx.shape(x)!.length !== 2 || (dtype !== "float32" && dtype !== "float64")) return null;
+  const depth = b.constant(int64([], [rows]));
+  const values = floatConstant(cx, [2], [0, 1]);
+  const read = b.op("OneHot", [b.reshape(indices, [-1]), depth, values], { axis: int(0) });
+  return b.matmul(read, b.reshape(dy, [-1, width]));
+}
+
+/** One entry: dy among zeros. */
+function entryGradient(cx: GradientContext, x: string, indices: string, dy: string, axis: number): string | null {
+  const index = constantInts(cx, indices);
+  const dims = cx.shape(x);
+  const at = axis < 0 ? axis + (dims?.length ?? NaN) : axis;
+  const size = dims?.[at];
+  if (index?.length !== 1 || cx.constant(indices)!.dims.length > 0 || typeof size !== "number") return null;
+  const wide = cx.b.unsqueeze(dy, [at]);
+  const before = index[0]! < 0 ? index[0]! + size : index[0]!;
+  if (size === 1) return wide;
+  const pads = [before, size - 1 - before].flatMap((n) => dims!.map((_, i) => (i === at ? n : 0)));
+  return cx.b.op("Pad", [wide, cx.b.indices(pads)]);
+}
 
 // y = x[indices] along an axis      dx = dy added up at the indices
 export const Gather: GradientRule = (cx, [dy]) => {
   const [x, indices] = cx.node.inputs as [string, string];
-  const axis = int(getInt(cx.node, "axis", 0));
+  const at = getInt(cx.node, "axis", 0);
+  const short = entryGradient(cx, x, indices, dy!, at) ?? (at === 0 ? tableGradient(cx, x, indices, dy!) : null);
+  if (short !== null) return [short];
+  const axis = int(at);
   return [scatterBack(cx, x, dy!, (positions) => cx.b.op("Gather", [positions, indices], { axis }))];
 };
 

@@ -1,6 +1,8 @@
 import { getFloat, getInt, getString, int } from "../../ir/index.ts";
-import { activationsOf, type Activation } from "./activations.ts";
+import { activationsOf, usualActivations, type Activation } from "./activations.ts";
 import {
+  floats,
+  floatType,
   given,
   num,
   refuse,
@@ -18,15 +20,18 @@ import { split } from "./control.ts";
 /** Most steps that a sequence is unrolled for. */
 const MOST_STEPS = 4096;
 
-/** What one direction computes with: [I, G·H], [H, G·H], biases [G·H] and the states, all [1, B, H]. */
+/** What one direction computes with. Gates lie side by side, G·H wide; states are [1, B, H]. */
 interface Cell {
   readonly s: Site;
   readonly hidden: number;
-  /** R transposed, and for GRU the part of it for the hidden gate. */
-  readonly r: string;
-  readonly rb: string | null;
+  /** Wᵀ above Rᵀ, [I + H, G·H]; of a GRU Rᵀ alone, which has products within. */
+  readonly weights: string;
+  /** Wb + Rb [G·H]; of a GRU, where it is added within, Rb. */
+  readonly bias: string | null;
   readonly p: string | null;
   readonly f: readonly Activation[];
+  /** Whether all gates have the same activation, since the weights are scaled so. */
+  readonly even: boolean;
   /** Parts of the weights that every step reads, made once. */
   readonly parts: Map<string, string>;
 }
@@ -36,20 +41,20 @@ interface State {
   readonly c: string | null;
 }
 
-/** One step from X·Wᵀ + Wb (+ Rb): the next state. */
-type Step = (cell: Cell, xw: string, state: State) => State;
+/** One step from x [1, B, I], of a GRU from X·Wᵀ + Wb: the next state. */
+type Step = (cell: Cell, x: string, state: State) => State;
 
 const clip = (s: Site, value: string): string => {
   const bound = getFloat(s.node, "clip", 0);
   return bound > 0 ? s.b.op("Clip", [value, num(s, -bound), num(s, bound)]) : value;
 };
 
-/** Gate `gate` of a parameter, along its last axis. */
-function part({ s, hidden, parts }: Cell, value: string, gate: number, axis: number): string {
-  const key = `${value} ${gate}`;
+/** Gates `from` to before `to` of a parameter, along an axis. */
+function part({ s, hidden, parts }: Cell, value: string, axis: number, from: number, to = from + 1): string {
+  const key = `${value} ${from} ${to}`;
   const known = parts.get(key);
   if (known !== undefined) return known;
-  const made = slice(s, value, axis, gate * hidden, (gate + 1) * hidden);
+  const made = slice(s, value, axis, from * hidden, to * hidden);
   parts.set(key, made);
   return made;
 }
@@ -58,40 +63,51 @@ function part({ s, hidden, parts }: Cell, value: string, gate: number, axis: num
 const pieces = ({ s, hidden }: Cell, value: string, sizes: readonly number[]): string[] =>
   s.b.opN("Split", [value, s.b.indices(sizes.map((n) => n * hidden))], sizes.length, { axis: int(2) });
 
+/** X·Wᵀ + H·Rᵀ + Wb + Rb by one product: nothing is kept for all steps at once and cut apart again. */
+const sums = ({ s: { b }, weights, bias }: Cell, x: string, h: string): string => {
+  const made = b.matmul(b.op("Concat", [x, h], { axis: int(2) }), weights);
+  return bias === null ? made : b.add(made, bias);
+};
+
 // H = f(X·Wᵀ + H·Rᵀ + Wb + Rb)
-const rnnStep: Step = ({ s, r, f }, xw, { h }) => ({ h: f[0]!(clip(s, s.b.add(xw, s.b.matmul(h, r)))), c: null });
+const rnnStep: Step = (cell, x, { h }) => ({ h: cell.f[0]!(clip(cell.s, sums(cell, x, h))), c: null });
 
 // z, r = f(X·Wᵀ + H·Rᵀ + Wb + Rb)      h = g(X·Whᵀ + (r⊙H)·Rhᵀ + Rbh + Wbh)      H = (1 - z)⊙h + z⊙H
 const gruStep: Step = (cell, xw, { h }) => {
-  const { s, r, rb, f } = cell;
+  const { s, weights, bias, f } = cell;
   const { b } = s;
-  const [xz, xr, xh] = pieces(cell, xw, [1, 1, 1]) as [string, string, string];
-  const withBias = (value: string, gate: number): string =>
-    rb === null ? value : b.add(value, part(cell, rb, gate, 0));
-  const product = (x: string, gate: number): string => withBias(b.matmul(x, part(cell, r, gate, 1)), gate);
-  const z = f[0]!(clip(s, b.add(xz, product(h, 0))));
-  const reset = f[0]!(clip(s, b.add(xr, product(h, 1))));
-  const inner =
-    getInt(s.node, "linear_before_reset", 0) !== 0 ? b.mul(reset, product(h, 2)) : product(b.mul(reset, h), 2);
+  const [xzr, xh] = pieces(cell, xw, [2, 1]) as [string, string];
+  const product = (x: string, from: number, to: number): string => {
+    const made = b.matmul(x, from === 0 && to === 3 ? weights : part(cell, weights, 1, from, to));
+    return bias === null ? made : b.add(made, from === 0 && to === 3 ? bias : part(cell, bias, 0, from, to));
+  };
+  const within = getInt(s.node, "linear_before_reset", 0) !== 0;
+  const [hzr, hh] = within ? pieces(cell, product(h, 0, 3), [2, 1]) : [product(h, 0, 2), null];
+  const [z, reset] = pieces(cell, f[0]!(clip(s, b.add(xzr, hzr!))), [1, 1]) as [string, string];
+  const inner = hh == null ? product(b.mul(reset, h), 2, 3) : b.mul(reset, hh);
   const next = f[1]!(clip(s, b.add(xh, inner)));
   return { h: b.add(b.mul(b.sub(num(s, 1), z), next), b.mul(z, h)), c: null };
 };
 
 // i, f = f(… + P⊙C)      c = g(…)      C = f⊙C + i⊙c      o = f(… + Po⊙C)      H = o⊙h(C)
-const lstmStep: Step = (cell, xw, { h, c }) => {
-  const { s, r, p, f } = cell;
+const lstmStep: Step = (cell, x, { h, c }) => {
+  const { s, p, f } = cell;
   const { b } = s;
-  const sum = b.add(xw, b.matmul(h, r));
-  if (p === null && getInt(s.node, "input_forget", 0) === 0) {
-    // The three gates of one activation lie side by side: a third of the nodes, and of those of the gradient.
-    const [gates, fresh] = pieces(cell, sum, [3, 1]) as [string, string];
-    const [input, output, forget] = pieces(cell, f[0]!(clip(s, gates)), [1, 1, 1]) as [string, string, string];
-    const state = b.add(b.mul(forget, c!), b.mul(input, f[1]!(clip(s, fresh))));
-    return { h: b.mul(output, f[2]!(clip(s, state))), c: state };
+  const sum = sums(cell, x, h);
+  if (cell.even) {
+    // tanh z = 2σ(2z) - 1, and the weights hold the inner 2: one activation for all gates, one product in its gradient.
+    const [input, output, forget, half] = pieces(cell, b.op("Sigmoid", [sum]), [1, 1, 1, 1]) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const state = b.add(b.mul(forget, c!), b.mul(input, b.sub(b.add(half, half), num(s, 1))));
+    return { h: b.mul(output, b.op("Tanh", [state])), c: state };
   }
   const [xi, xo, xf, xc] = pieces(cell, sum, [1, 1, 1, 1]) as [string, string, string, string];
   const peep = (value: string, gate: number, state: string): string =>
-    p === null ? value : b.add(value, b.mul(part(cell, p, gate, 0), state));
+    p === null ? value : b.add(value, b.mul(part(cell, p, 0, gate), state));
   const input = f[0]!(clip(s, peep(xi, 0, c!)));
   const forget = getInt(s.node, "input_forget", 0) !== 0 ? b.sub(num(s, 1), input) : f[0]!(clip(s, peep(xf, 2, c!)));
   const next = b.add(b.mul(forget, c!), b.mul(input, f[1]!(clip(s, xc))));
@@ -99,16 +115,29 @@ const lstmStep: Step = (cell, xw, { h, c }) => {
   return { h: b.mul(output, f[2]!(clip(s, next))), c: next };
 };
 
+/** Whether a single Sigmoid can stand for the gates of an LSTM: its usual activations, nothing between, enough digits. */
+function evenGates(s: Site): boolean {
+  const { node } = s;
+  const dtype = floatType(s);
+  return (
+    (dtype === "float32" || dtype === "float64") &&
+    usualActivations(s, lstm.activations) &&
+    given(s, 7) === null &&
+    getFloat(node, "clip", 0) === 0 &&
+    getInt(node, "input_forget", 0) === 0
+  );
+}
+
 interface Kind {
   readonly gates: number;
   readonly activations: readonly string[];
   readonly step: Step;
-  /** Whether the recurrent bias is added inside the step and not beforehand. */
+  /** Whether X·Wᵀ is made for all steps at once and the recurrent bias added within. */
   readonly late: boolean;
   readonly cell: boolean;
 }
 
-/** A recurrent network, unrolled: X·Wᵀ for all steps at once, then step by step. */
+/** A recurrent network, unrolled step by step. */
 const recurrent =
   ({ gates, activations, step, late, cell: hasCell }: Kind): Decomposition =>
   (s) => {
@@ -123,24 +152,29 @@ const recurrent =
     const ways = direction === "bidirectional" ? 2 : 1;
     const f = activationsOf(s, activations, ways);
     const x = flip(node.inputs[0]!, [1, 0, 2]);
-    const batch = sizes(s, x, 1, 2);
     const masks = given(s, 4) === null ? null : stepMasks(s, node.inputs[4]!, steps);
+    const even = hasCell && evenGates(s);
     const run = (d: number): { ys: string[]; last: State } => {
       const of = (i: number): string | null => (given(s, i) === null ? null : pick(s, node.inputs[i]!, d));
       const bias = of(3);
       const half = (from: number): string => slice(s, bias!, 0, from, from + gates * hidden);
       const wb = bias === null ? null : half(0);
       const rb = bias === null ? null : half(gates * hidden);
-      const product = b.matmul(x, b.transpose(pick(s, w, d), [1, 0]));
-      const early = wb === null ? null : late ? wb : b.add(wb, rb!);
-      const xws = split(s, early === null ? product : b.add(product, early), 0, steps);
+      const [wt, rt] = [w, r].map((value) => b.transpose(pick(s, value, d), [1, 0])) as [string, string];
+      const scales = upTo(gates).flatMap((gate) => upTo(hidden).map(() => (gate === gates - 1 ? 2 : 1)));
+      const scaled = (value: string): string => (even ? b.mul(value, floats(s, [gates * hidden], scales)) : value);
+      const product = (): string => (wb === null ? b.matmul(x, wt) : b.add(b.matmul(x, wt), wb));
+      const xs = split(s, late ? product() : x, 0, steps);
+      // From a step and not from x: where x comes step by step, nobody needs it as a whole.
+      const batch = sizes(s, xs[0]!, 1, 2);
       const cell: Cell = {
         s,
         hidden,
-        r: b.transpose(pick(s, r, d), [1, 0]),
-        rb: late ? rb : null,
+        weights: late ? rt : scaled(b.op("Concat", [wt, rt], { axis: int(0) })),
+        bias: late || bias === null ? rb : scaled(b.add(wb!, rb!)),
         p: hasCell ? of(7) : null,
         f: f[d]!,
+        even,
         parts: new Map(),
       };
       const start = (i: number): string => {
@@ -153,7 +187,7 @@ const recurrent =
       const backwards = direction === "reverse" || d === 1;
       const ys: string[] = [];
       for (const t of backwards ? upTo(steps).toReversed() : upTo(steps)) {
-        const next = step(cell, xws[t]!, state);
+        const next = step(cell, xs[t]!, state);
         const mask = masks?.[t] ?? null;
         if (mask === null) {
           state = next;
