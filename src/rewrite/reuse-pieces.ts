@@ -100,11 +100,10 @@ export function reusePieces(model: Model, keep: ReadonlySet<string>): Model {
     const [starts, ends, axes, steps] = [1, 2, 3, 4].map((i) => numbers(node.inputs[i]));
     const single = starts?.length === 1 && axes?.length === 1 && (node.inputs.length < 5 || steps?.[0] === 1);
     if (!single || ends?.length !== 1) return null;
-    const size = dims(node.inputs[0]!)?.[positive(axes[0]!)];
-    const last = starts[0] === -1 && ends[0]! >= (typeof size === "number" ? size : Infinity);
-    return last || (starts[0] !== -1 && ends[0]! === starts[0]! + 1)
-      ? entry(positive(axes[0]!), starts[0]!, false)
-      : null;
+    const [from, to, axis] = [starts[0]!, ends[0]!, positive(axes[0]!)];
+    const size = dims(node.inputs[0]!)?.[axis];
+    const whole = typeof size === "number" ? size : Infinity;
+    return (from === -1 ? to >= whole : to === from + 1) ? entry(axis, from, false) : null;
   }
 
   const found = new Map(
