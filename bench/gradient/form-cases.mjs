@@ -2,6 +2,16 @@
 import { grad } from "../../dist/grad/index.js";
 import { float, GraphBuilder, inferTypes, int, ints, string } from "../../dist/ir/index.js";
 import { attachLoss } from "../../dist/rewrite/attach-loss.js";
+import {
+  findGelu,
+  gatherHeads,
+  geluByErf,
+  mergeReshapes,
+  narrowSums,
+  normalizeToLinear,
+  withMoments,
+  withoutMeans,
+} from "../../dist/rewrite/index.js";
 import { channelBlocks } from "../../dist/rewrite/channel-blocks.js";
 import { poolBeforeRelu } from "../../dist/rewrite/pool-before-relu.js";
 import { prune } from "../../dist/rewrite/prune.js";
@@ -29,10 +39,12 @@ function model(x, make, dims = ["N", ...x.dims.slice(1)]) {
   return modelOf(b.build());
 }
 
-/** The gradient of the sum of y by x, of a model after a rewrite. */
-function gradientOf(forward, rewrite = (graph) => graph) {
-  const { model: whole, gradients } = grad({ ...forward, graph: rewrite(forward.graph) }, { of: "y", wrt: ["x"] });
-  return { ...whole, graph: prune(whole.graph, [gradients.get("x")]) };
+/** The gradient of the sum of y by x, of a model after a rewrite; `after` rewrites the gradient. Both are told shapes. */
+function gradientOf(forward, rewrite = (graph) => graph, after = (graph) => graph) {
+  const told = (graph) => shapesOf(modelOf(graph));
+  const before = rewrite(forward.graph, told(forward.graph));
+  const { model: whole, gradients } = grad({ ...forward, graph: before }, { of: "y", wrt: ["x"] });
+  return { ...whole, graph: prune(after(whole.graph, told(whole.graph)), [gradients.get("x")]) };
 }
 
 const form = (name, made, x, used = false) => ({ name, model: made, feeds: { x }, used });
@@ -218,6 +230,63 @@ function gelu(random) {
   };
 }
 
+function geluGradient(random) {
+  const x = random([4, 128, 512], "gelu");
+  const exported = model(x, (b, v) => {
+    const one = b.add(b.op("Erf", [b.div(v, b.scalar(Math.SQRT2))]), b.scalar(1));
+    return b.op("ReduceSumSquare", [b.mul(b.mul(v, one), b.scalar(0.5))], { keepdims: int(0) });
+  });
+  return {
+    title: "Gelu in five operators and its gradient, 4 x 128 x 512",
+    forms: [
+      form("operator by operator", gradientOf(exported), x),
+      form("Gelu found, the distribution function shared", gradientOf(exported, findGelu, geluByErf), x, true),
+    ],
+  };
+}
+
+function normalizedLinear(random) {
+  const x = random([4, 128, 128], "norm");
+  const [scale, bias, w] = [random([128], "ns"), random([128], "nb"), random([128, 128], "nw", 0.1)];
+  const exported = model(x, (b, v) => {
+    const n = b.op("LayerNormalization", [v, b.constant(scale), b.constant(bias)], { axis: int(-1) });
+    const y = b.matmul(n, b.constant(w));
+    return b.op("ReduceSumSquare", [y], { keepdims: int(0) });
+  });
+  const moved = (graph, dimsOf) => withMoments(normalizeToLinear(graph, dimsOf));
+  return {
+    title: "LayerNormalization, a linear layer and their input gradient, 4 x 128 x 128",
+    forms: [
+      form("normalized again", gradientOf(exported), x),
+      form("mean and deviation as outputs", gradientOf(exported, withMoments), x),
+      form("and scale, bias and mean inside the matrix", gradientOf(exported, moved, withoutMeans), x, true),
+    ],
+  };
+}
+
+function attention(random) {
+  const x = random([4, 128, 128], "att");
+  const weights = ["q", "k", "v"].map((label) => random([128, 128], label, 0.1));
+  const exported = model(x, (b, v) => {
+    const [q, k, w] = weights.map((weight, i) =>
+      b.transpose(b.reshape(b.matmul(v, b.constant(weight)), [0, 128, 4, 32]), i === 1 ? [0, 2, 3, 1] : [0, 2, 1, 3]),
+    );
+    const scores = b.mul(b.matmul(q, k), b.scalar(1 / Math.sqrt(32)));
+    const mixed = b.transpose(b.matmul(b.op("Softmax", [scores], { axis: int(-1) }), w), [0, 2, 1, 3]);
+    return b.op("ReduceSumSquare", [b.reshape(mixed, [0, 128, 128])], { keepdims: int(0) });
+  });
+  const gathered = (graph, dimsOf) => mergeReshapes(gatherHeads(graph, dimsOf));
+  const both = (graph, dimsOf) => gathered(narrowSums(graph, dimsOf), dimsOf);
+  return {
+    title: "attention of 4 heads of 32 over 128 positions and its input gradient, batch 4",
+    forms: [
+      form("transposed", gradientOf(exported), x),
+      form("rows gathered", gradientOf(exported, undefined, gathered), x),
+      form("and sums over the width of a head", gradientOf(exported, undefined, both), x, true),
+    ],
+  };
+}
+
 function spread(random) {
   const x = random([16, 64, 14, 14], "spread");
   const scales = (b) => b.constant(float32([4], [1, 1, 2, 2]));
@@ -299,6 +368,9 @@ export const cases = (random) => [
   lossForms(random, 10),
   normalization(random),
   gelu(random),
+  geluGradient(random),
+  normalizedLinear(random),
+  attention(random),
   chunks(random, "transformer", [1, 2, 4, 8, 16], 4),
   chunks(random, "resnet-18", [4, 8, 12, 16], 12),
   chunks(random, "mnist-cnn", [8, 16, 32, 64, 128], 64),

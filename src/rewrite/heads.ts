@@ -104,9 +104,8 @@ export function narrowSums(graph: Graph, dimsOf: DimsOf): Graph {
     if (sum.op !== "ReduceSum" || getInt(sum, "keepdims", 1) === 0) continue;
     const axes = graph.constants.get(sum.inputs[1] ?? "")?.data;
     const products = madeBy.get(sum.inputs[0]!);
-    const rank = dimsOf(sum.inputs[0]!)?.length;
-    if (axes?.length !== 1 || (Number(axes[0]) !== -1 && Number(axes[0]) !== (rank ?? 0) - 1)) continue;
-    if (products?.op !== "Mul" || readBy.get(products.outputs[0]!)!.length !== 1) continue;
+    if (products?.op !== "Mul" || axes?.length !== 1 || readBy.get(products.outputs[0]!)!.length !== 1) continue;
+    if (Number(axes[0]) !== -1 && Number(axes[0]) !== (dimsOf(products.outputs[0]!)?.length ?? 0) - 1) continue;
     const [a, c] = products.inputs as [string, string];
     for (const [dp, p] of [
       [a, c],

@@ -105,19 +105,23 @@ export function normalizeToLinear(graph: Graph, dimsOf: DimsOf): Graph {
 }
 
 /** Matrix and shift of n ↦ (s·n + β)·W, the columns of the matrix with mean 0; no shift where β is 0. */
-function through(w: Tensor<"float32">, s: Float32Array, beta: Float32Array | null) {
-  const [d, p] = w.dims as [number, number];
+function through({ dims, data }: Tensor<"float32">, s: Float32Array, beta: Float32Array | null) {
+  const [d, p] = dims as [number, number];
   const means = new Float64Array(p);
   const shift = new Float64Array(p);
+  const out = new Float32Array(d * p);
   for (let i = 0; i < d; i++) {
-    for (let j = 0; j < p; j++) {
-      const v = w.data[i * p + j]!;
-      means[j]! += (s[i]! * v) / d;
-      shift[j]! += (beta?.[i] ?? 0) * v;
+    const [scale, offset] = [s[i]! / d, beta?.[i] ?? 0];
+    for (let j = 0, k = i * p; j < p; j++, k++) {
+      means[j]! += scale * data[k]!;
+      shift[j]! += offset * data[k]!;
     }
   }
-  const out = Float32Array.from(w.data, (v, k) => s[Math.floor(k / p)]! * v - means[k % p]!);
-  return { weights: float32(w.dims, out), shift: shift.some((v) => v !== 0) ? Float32Array.from(shift) : null };
+  for (let i = 0; i < d; i++) {
+    const scale = s[i]!;
+    for (let j = 0, k = i * p; j < p; j++, k++) out[k] = scale * data[k]! - means[j]!;
+  }
+  return { weights: float32(dims, out), shift: shift.some((v) => v !== 0) ? Float32Array.from(shift) : null };
 }
 
 /** Largest sum of a column that counts as rounding of 0, against the sum of its sizes. */
@@ -167,10 +171,12 @@ function sumsToZero({ dims, data }: Tensor<"float32">, axis: number): boolean {
   const [d, p] = dims as [number, number];
   const sums = new Float64Array(axis === 0 ? p : d);
   const sizes = new Float64Array(sums.length);
-  data.forEach((v, k) => {
-    const at = axis === 0 ? k % p : Math.floor(k / p);
-    sums[at]! += v;
-    sizes[at]! += Math.abs(v);
-  });
+  for (let i = 0; i < d; i++) {
+    for (let j = 0, k = i * p; j < p; j++, k++) {
+      const at = axis === 0 ? j : i;
+      sums[at]! += data[k]!;
+      sizes[at]! += Math.abs(data[k]!);
+    }
+  }
   return sums.every((sum, i) => Math.abs(sum) <= ROUNDING * sizes[i]!);
 }

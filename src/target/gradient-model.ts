@@ -89,7 +89,8 @@ function faster(model: Model): Model {
 /** The graph of a gradient with the passes taken out that its two halves can share or do without. */
 function fewerPasses(model: Model): Graph {
   const graph = shareWeights(model.graph);
-  const dimsOf = shapesOf({ ...model, graph });
+  let known: ReturnType<typeof shapesOf> | null = null; // looked for where a form asks
+  const dimsOf: ReturnType<typeof shapesOf> = (name) => (known ??= shapesOf({ ...model, graph }))(name);
   return geluByErf(mergeReshapes(gatherHeads(narrowSums(withoutMeans(graph, dimsOf), dimsOf), dimsOf)));
 }
 
