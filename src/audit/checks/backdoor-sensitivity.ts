@@ -57,7 +57,7 @@ function judgeBackdoor(e: DoseResponseEvidence): Judgement {
       first === undefined
         ? ["Try other triggers and larger doses before relying on this."]
         : [
-            "Know where every training row comes from, and cap how many rows one source may add: the number above is the budget to stay under.",
+            `Know where every training row comes from, and cap how many rows one source may add: ${reached === null ? worst.rows : Math.ceil(reached.rows)} planted rows of ${trainRows} are enough here.`,
             "Run `marauder sanitize` on the training data before each training; the finding on planted rows shows what it finds at this dose.",
           ],
     details: [

@@ -46,8 +46,8 @@ function judgeOne(e: PoisonDetectionEvidence): Judgement {
       headline: `${most} of ${e.trainRows} training rows look planted or mislabelled (${found.map((d) => `${d.detector}: ${d.flagged}`).join(", ")}), such as ${[...ids].slice(0, 3).join(", ")}; clean data would give such a find in at most ${percent(alpha)} of audits.`,
       measures,
       advice: [
-        "Look at the rows below, with the person who knows where they came from.",
-        "Run marauder sanitize to take them out, and read its audit of whom the removal hits before training on the rest.",
+        "Look at the flagged rows, with the person who knows where they came from.",
+        "Run `marauder sanitize` to take them out, and read its audit of whom the removal hits before training on the rest.",
         "Train again and measure: a backdoor that stays has rows that were not found.",
       ],
       details,

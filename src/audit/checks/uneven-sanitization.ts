@@ -129,7 +129,9 @@ export function detailsOf(audit: SanitizationAudit): Detail[] {
         { key: "removed", label: "removed", unit: "count" },
         { key: "rate", label: "rate", unit: "fraction" },
         { key: "ratio", label: "ratio to the rest", unit: "none" },
-        { key: "within", label: "ratio within classes", unit: "none" },
+        ...(audit.groups.some((g) => g.ratioWithinClass !== null)
+          ? [{ key: "within", label: "ratio within classes", unit: "none" as const }]
+          : []),
         { key: "p", label: "p (adjusted)", unit: "none" },
         { key: "change", label: "accuracy change", unit: "fraction" },
         { key: "placebo", label: "same, random removal", unit: "fraction" },

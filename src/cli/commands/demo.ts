@@ -25,7 +25,7 @@ export function addDemo(main: Command, signal: AbortSignal): void {
   main
     .command("demo")
     .description(
-      "make data and models, poison a copy, audit them, repair them, audit again: a whole report in two minutes",
+      "make data and models, poison a copy, audit them, repair them, audit again: a whole report in a few minutes",
     )
     .option("--out <folder>", "where everything goes", "marauder-report")
     .option("--seed <n>", "seed of everything random", seedValue, 0)

@@ -15,13 +15,16 @@ export function measureList(measures: readonly Measure[]): Markup | false {
             <dt>${oneLine(name)}</dt>
             <dd>
               <b>${formatNumber(isInterval(value) ? value.value : value, unit)}</b
-              >${unit === "input units" && html`<small>input units</small>`}${isInterval(value) && html`<small class="range">${formatRange(value, unit)}</small>`}${unit === "fraction" && strip([{ value, kind: "solid" }], 1)}
+              >${unit === "input units" && html`<small>input units</small>`}${isInterval(value) && html`<small class="range">${formatRange(value, unit)}</small>`}${unit === "fraction" && onStrip(value) && strip([{ value, kind: "solid" }], 1)}
             </dd>
           </div>`,
       )}
     </dl>`
   );
 }
+
+/** A share stands between 0 and 1; a difference of shares may not. */
+const onStrip = (value: Interval | number): boolean => (isInterval(value) ? value.low >= 0 : value >= 0);
 
 /** Values on one line from 0 to `top`; an interval is a bar, its value a dot (hollow: before, filled: after). */
 export function strip(

@@ -3,12 +3,12 @@
 const light = `
   --bg: #faf9f6; --surface: #ffffff; --sunk: #f3f1ec; --ink: #1d1c1a; --soft: #3f3d39; --muted: #68645d; --line: #e3dfd7; --grid: #ece9e2;
   --link: #23549c; --critical: #a8123e; --high: #b9410b; --medium: #8a6100; --low: #1c6a82; --ok: #2e6b46; --off: #6b675f;
-  --s1: #2b5fab; --s2: #b9500f; --s3: #2c7a55; --s4: #8a3f87; --s5: #8a6a00; --s6: #5d6570; --del: #9f1d35; --ins: #22663f; --mark: #ffe9a8;`;
+  --s1: #2b5fab; --s2: #b9500f; --s3: #2c7a55; --s4: #8a3f87; --s5: #8a6a00; --s6: #5d6570; --del: #9f1d35; --ins: #22663f; --mark: #ffe9a8; --shade: rgb(40 36 28 / 0.2);`;
 
 const dark = `
   --bg: #131415; --surface: #1b1c1e; --sunk: #232427; --ink: #eceae6; --soft: #cfccc6; --muted: #a09c94; --line: #33343a; --grid: #2a2b30;
   --link: #8fb6f2; --critical: #ff7f95; --high: #ff9a62; --medium: #e8bd4d; --low: #74c3da; --ok: #7ecb9c; --off: #a09c94;
-  --s1: #7eaef5; --s2: #f2a065; --s3: #74cfa2; --s4: #d99ad6; --s5: #e0c15a; --s6: #a9b1bd; --del: #ff92a2; --ins: #86d6a4; --mark: #5c4a12;`;
+  --s1: #7eaef5; --s2: #f2a065; --s3: #74cfa2; --s4: #d99ad6; --s5: #e0c15a; --s6: #a9b1bd; --del: #ff92a2; --ins: #86d6a4; --mark: #5c4a12; --shade: rgb(236 234 230 / 0.2);`;
 
 const base = `
 :root { color-scheme: light dark; ${light} }
@@ -82,7 +82,7 @@ main > .warnings { margin-top: 2.5rem; }
 .subject { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 0.6rem 2.5rem; padding: 1.1rem 0; border-top: 1px solid var(--line); }
 .subject h3 code { font-weight: 400; color: var(--muted); margin-left: 0.3rem; }
 .subject h4 { margin: 0.8rem 0 0.15rem; }
-.subject ul li { padding-left: 1rem; text-indent: -1rem; } .subject ul li::before { content: "– "; color: var(--muted); }
+.subject ul li { padding-left: 1rem; position: relative; } .subject ul li::before { content: "–"; position: absolute; left: 0; color: var(--muted); }
 .prints { margin-top: 0.2rem; font-size: 0.84rem; } .prints code { font-size: 0.74rem; color: var(--muted); }
 .prints div, .facts div { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: 0.75rem; } .prints div { grid-template-columns: 4rem minmax(0, 1fr); } .prints div + div { margin-top: 0.3rem; }
 .prints dt, .facts dt { color: var(--muted); }
@@ -109,15 +109,17 @@ const findings = `
 .detail { margin-top: 2rem; }
 .detail > figcaption { font-weight: 600; font-size: 0.98rem; line-height: 1.45; margin-bottom: 0.8rem; text-wrap: pretty; }
 .note { color: var(--muted); font-size: 0.85rem; margin-top: 0.5rem; }
-.scroll { overflow: auto; max-height: 30rem; }
+.scroll { overflow: auto; max-height: 31rem; --under: var(--surface);
+  /* Where scroll bars hide, a shade says that the table goes on; at its end the first layer, which scrolls along, covers it. */
+  background: linear-gradient(transparent, var(--under) 60%) bottom / 100% 3rem no-repeat local, linear-gradient(transparent, var(--shade)) bottom / 100% 1.4rem no-repeat scroll; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; line-height: 1.45; }
 th, td { text-align: left; vertical-align: top; padding: 0.45rem 1.1rem 0.45rem 0; border-bottom: 1px solid var(--line); }
 td:not(.n) { min-width: 6.5rem; overflow-wrap: anywhere; } th { overflow-wrap: break-word; } .dense .range { display: block; }
 th:last-child, td:last-child { padding-right: 0.35rem; }
 thead th { position: sticky; top: 0; background: var(--surface); color: var(--muted); font-weight: 550; font-size: 0.83rem; vertical-align: bottom; box-shadow: inset 0 -1px var(--line); border-bottom: 0; }
-section#run thead th { background: var(--bg); }
+section#run .scroll { --under: var(--bg); } section#run thead th { background: var(--bg); }
 tbody th { font-weight: 500; } tbody th small { display: block; color: var(--muted); font-weight: 400; }
-.n { text-align: right; white-space: nowrap; }
+.n { text-align: right; white-space: nowrap; } th.n { white-space: normal; }
 td { max-width: 26rem; }
 .marked td { background: color-mix(in srgb, var(--accent, var(--s1)) 9%, transparent); font-weight: 600; }
 .marked td:first-child { box-shadow: inset 3px 0 var(--accent, var(--s1)); padding-left: 0.75rem; }
@@ -190,7 +192,7 @@ const media = `
   :root { color-scheme: light; ${light} --bg: #fff; }
   @page { margin: 16mm 15mm; }
   html { font-size: 12.5px; } body { font-size: 1rem; } nav, .skip, .tip { display: none; } .page { display: block; max-width: none; padding: 0; } main > section { margin-top: 2rem; }
-  .scroll { max-height: none; overflow: visible; } thead th { position: static; } .numbers { display: none; }
+  .scroll { max-height: none; overflow: visible; background: none; } thead th { position: static; } .numbers { display: none; }
   .finding, .repair { padding: 1rem 1.25rem; } .card, .detail.series, .pictures .row, .diff-row, .measures > div, .first li, tr, .threat, .advice, .subject { break-inside: avoid; } h2, h3, h4, figcaption, .section-head, .finding > header { break-after: avoid; } .section-head, .finding > header, .followup, .compare tr { break-inside: avoid; }
   .cards { grid-template-columns: repeat(3, 1fr); } a { color: inherit; } .chart.wide { display: block; max-width: 38rem; } .chart.narrow { display: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
