@@ -6,7 +6,11 @@ export interface Property {
   /** The class whose rows it selects from, or null for all classes. */
   readonly label: number | null;
   readonly rows: ArrayLike<number>;
+  /** Only the first so many of `rows` have it; all when absent. Properties that share one list are counted in one pass. */
+  readonly length?: number;
 }
+
+const lengthOf = (p: Property): number => p.length ?? p.rows.length;
 
 export interface Excess {
   /** For each property the p-value adjusted for all of them. */
@@ -31,22 +35,40 @@ export function excessTest(
   shuffles: number,
 ): Excess {
   const surpriseOf = properties.map((p) => surprises(p, classes, member));
-  const countIn = (who: Uint8Array, p: Property): number => {
-    let hits = 0;
-    for (let i = 0; i < p.rows.length; i++) hits += who[p.rows[i]!]!;
-    return hits;
-  };
-  const counts = Float64Array.from(properties, (p) => countIn(member, p));
+  const countIn = counter(properties);
+  const counts = countIn(member).slice();
   const surprise = counts.map((k, h) => surpriseOf[h]!(k));
   const shuffled = member.slice();
   const above = new Float64Array(properties.length).fill(1);
   for (let run = 0; run < shuffles; run++) {
     for (const rows of classes) shuffleWithin(shuffled, rows, rng);
     let top = 0;
-    properties.forEach((p, h) => (top = Math.max(top, surpriseOf[h]!(countIn(shuffled, p)))));
+    countIn(shuffled).forEach((k, h) => (top = Math.max(top, surpriseOf[h]!(k))));
     for (let h = 0; h < above.length; h++) if (top >= surprise[h]! - 1e-9) above[h]!++;
   }
   return { adjusted: above.map((k) => k / (shuffles + 1)), surprise, counts };
+}
+
+/** Counts the suspects with each property; the answer is written over by the next call. */
+function counter(properties: readonly Property[]): (member: Uint8Array) => Float64Array {
+  const lists = new Map<ArrayLike<number>, { readonly h: number; readonly length: number }[]>();
+  properties.forEach((p, h) => {
+    const own = lists.get(p.rows) ?? [];
+    lists.set(p.rows, [...own, { h, length: lengthOf(p) }]);
+  });
+  for (const own of lists.values()) own.sort((a, b) => a.length - b.length);
+  const counts = new Float64Array(properties.length);
+  return (member) => {
+    for (const [rows, own] of lists) {
+      let hits = 0;
+      let at = 0;
+      for (const { h, length } of own) {
+        for (; at < length; at++) hits += member[rows[at]!]!;
+        counts[h] = hits;
+      }
+    }
+    return counts;
+  };
 }
 
 function shuffleWithin(member: Uint8Array, rows: readonly number[], rng: Rng): void {
@@ -68,12 +90,12 @@ function surprises(
   const suspectsIn = (rows: readonly number[]): number => rows.reduce((sum, row) => sum + member[row]!, 0);
   if (p.label !== null) {
     const rows = classes[p.label]!;
-    const table = hypergeometricTail(rows.length, suspectsIn(rows), p.rows.length);
+    const table = hypergeometricTail(rows.length, suspectsIn(rows), lengthOf(p));
     return (count) => table[count]!;
   }
   let mean = 0;
   let variance = 0;
-  const own = new Set(Array.from(p.rows));
+  const own = new Set(Array.from(p.rows).slice(0, lengthOf(p)));
   for (const rows of classes) {
     const drawn = rows.reduce((sum, row) => sum + (own.has(row) ? 1 : 0), 0);
     const share = rows.length === 0 ? 0 : suspectsIn(rows) / rows.length;

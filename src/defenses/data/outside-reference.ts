@@ -11,6 +11,7 @@ const LIFT = 3;
 
 interface Tail extends Property {
   readonly label: number;
+  readonly length: number;
   /** The coordinates whose upper end it is, row by row of the class. */
   readonly upward: Float64Array;
 }
@@ -35,12 +36,12 @@ export function outsideReference(
       if (t.label === label && (best < 0 || surprise[h]! > surprise[best]!)) best = h;
     });
     if (best < 0) return { p: null, adjusted: null, coordinates: view.directions[0]!.coordinates, beyond: null };
-    const { upward, rows } = tails[best]!;
+    const { upward, length } = tails[best]!;
     const count = counts[best]!;
     const judged = { p: Math.exp(-surprise[best]!), adjusted: adjusted[best]! };
     const trusted = view.rows.length - view.own;
     // Half a row more than there is, so that a tail without trusted rows is not taken to be free of clean ones.
-    const others = (rows.length - count + 0.5) / (trusted + 1);
+    const others = (length - count + 0.5) / (trusted + 1);
     if (judged.adjusted > options.alpha || count / view.own < LIFT * others) {
       return { ...judged, coordinates: upward, beyond: null };
     }
@@ -57,11 +58,9 @@ function tailsOf({ rows, directions }: ClassView, label: number, looked: number)
   return directions.slice(0, looked).flatMap(({ coordinates }) =>
     [coordinates, coordinates.map((z) => -z)].flatMap((upward) => {
       const order = rows.map((_, i) => i).toSorted((a, b) => upward[b]! - upward[a]! || a - b);
-      return TAILS.map((share) => ({
-        label,
-        upward,
-        rows: order.slice(0, Math.max(1, Math.round(share * order.length))).map((i) => rows[i]!),
-      }));
+      const inOrder = order.map((i) => rows[i]!);
+      const length = (share: number): number => Math.max(1, Math.round(share * order.length));
+      return TAILS.map((share) => ({ label, upward, rows: inOrder, length: length(share) }));
     }),
   );
 }
