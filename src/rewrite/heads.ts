@@ -99,6 +99,7 @@ export function narrowSums(graph: Graph, dimsOf: DimsOf): Graph {
     const n = perm?.length ?? 0;
     return n >= 2 && perm!.every((p, i) => p === (i < n - 2 ? i : 2 * n - 3 - i));
   };
+  const place = new Map(graph.nodes.map((node, i) => [node, i]));
   const narrow = new Map<Node, readonly [string, string]>();
   for (const sum of graph.nodes) {
     if (sum.op !== "ReduceSum" || getInt(sum, "keepdims", 1) === 0) continue;
@@ -116,7 +117,7 @@ export function narrowSums(graph: Graph, dimsOf: DimsOf): Graph {
       const [dy, vt] = back.inputs as [string, string];
       const same = (v: string): boolean => turns(vt, v) || turns(v, vt);
       const forward = (readBy.get(p) ?? []).find((n) => n.op === "MatMul" && n.inputs[0] === p && same(n.inputs[1]!));
-      const y = forward?.outputs[0];
+      const y = forward !== undefined && place.get(forward)! < place.get(products)! ? forward.outputs[0] : undefined;
       const [wide, less] = [dimsOf(p)?.at(-1), y === undefined ? null : dimsOf(y)?.at(-1)];
       if (y !== undefined && typeof wide === "number" && typeof less === "number" && less < wide)
         narrow.set(products, [dy, y]);

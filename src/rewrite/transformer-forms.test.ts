@@ -247,6 +247,15 @@ describe("attention", () => {
     expect(sums.some((name) => made.get(name)?.inputs.includes(want.graph.outputs[0]!.name))).toBe(true);
   });
 
+  it("sums what is there: not a product that comes later", () => {
+    const b = new GraphBuilder();
+    const [q, p] = [b.input("q", "float32", ["n", 9, 4]), b.op("Softmax", [b.input("s", "float32", ["n", 9, 9])])];
+    const sums = b.reduceSum(b.mul(b.matmul(q, b.transpose(q, [0, 2, 1])), p), [-1], true);
+    b.output(b.mul(b.matmul(p, q), sums), "float32", null);
+    const graph = b.build();
+    expect(narrowSums(graph, dimsIn(graph))).toBe(graph);
+  });
+
   it("merges one Reshape behind another, where sizes keep their meaning", async () => {
     const b = new GraphBuilder();
     const x0 = b.input("x", "float32", ["n", 6, 4]);
