@@ -146,15 +146,14 @@ function bestOther(b: GraphBuilder, z: string, mask: string): string {
 
 /**
  * log(1 + exp(d)) and its derivative, accurate for all d, and not zero until exp(d) is: ONNX Runtime's Softplus and
- * Sigmoid give 0 below about -18. With m = max(d, 0) it is m + log(1 + e), e = exp(d - 2m) at most 1.
+ * Sigmoid give 0 below about -18. With l = min(d, 80) and e = exp(l) they are log(1 + e) + (d - l) and e/(1 + e).
  */
 function softplus(b: GraphBuilder, d: string): { loss: string; slope: string } {
   // An infinite difference would make infinity minus infinity.
   const x = b.op("Clip", [d, b.scalar(-3e38), b.scalar(3e38)]);
-  const m = b.op("Relu", [x]);
-  const below = b.sub(x, m);
-  const e = b.op("Exp", [b.sub(below, m)]);
+  const low = b.op("Min", [x, b.scalar(80)]);
+  const e = b.op("Exp", [low]);
   const onePlus = b.add(e, b.scalar(1));
   const log = b.op("Where", [b.op("Less", [e, b.scalar(3e-4)]), e, b.op("Log", [onePlus])]);
-  return { loss: b.op("Add", [m, log], {}, "softplus"), slope: b.div(b.op("Exp", [below]), onePlus) };
+  return { loss: b.op("Add", [log, b.sub(x, low)], {}, "softplus"), slope: b.div(e, onePlus) };
 }
