@@ -107,7 +107,8 @@ test(
       severity: "critical",
     });
     const found = await flagged(planted.data, trusted, poisoned);
-    expect(planted.rows.filter((row) => found.has(row)).length).toBeGreaterThan(0.9 * 30);
+    expect(planted.rows.filter((row) => !found.has(row))).toEqual([]);
+    expect(found.size).toBeLessThanOrEqual(60);
     await target.close();
     await poisoned.close();
 

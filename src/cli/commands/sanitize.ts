@@ -47,7 +47,7 @@ export function addSanitize(main: Command, signal: AbortSignal): void {
     )
     .option(
       "--looks <n>",
-      "after each find, train on the rest and look again, at most so many looks in all",
+      "with --reference: after each find, train on the rest and look again, at most so many looks in all",
       positiveInteger,
       3,
     )
@@ -156,7 +156,7 @@ function describe(flags: SanitizeFlags, data: Dataset, { removed, looks, detecte
       ? `${detection.detector}: nothing found in ${data.size} rows, at a false-alarm rate of ${percent(detection.alpha)} for the whole data set`
       : `${detection.detector}: ${removed.length} of ${data.size} rows ${flags.action === "flag" ? "flagged" : "removed"} (${percent(removed.length / data.size)})`,
     `  it assumes: ${detection.assumes}`,
-    ...(removed.length === 0 ? [] : [`  ${lookText(looks.map((l) => l.flagged.length))}`]),
+    ...(looks.length < 2 ? [] : [`  ${lookText(looks.map((l) => l.flagged.length))}`]),
     ...removed.slice(0, 10).map((r) => `  row ${printable(r.id)}: ${printable(r.reason)}`),
     ...(removed.length > 10 ? [`  ... and ${removed.length - 10} more in ${flags.out}.audit.json`] : []),
     `wrote ${kept.size} rows to ${flags.out}`,

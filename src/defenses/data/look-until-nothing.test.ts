@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { gaussianData } from "../../../test/support/gaussian-data.ts";
 import { tinyTrainer } from "../../../test/support/tiny-trainer.ts";
 import type { RunContext } from "../../context.ts";
-import type { Dataset } from "../../data/dataset.ts";
+import { makeTransactions, tableDataset, type Dataset } from "../../data/index.ts";
 import { seeded } from "../../random/index.ts";
 import { float32 } from "../../tensor/index.ts";
 import type { TrainedModel } from "../../train/trainer.ts";
@@ -60,6 +60,16 @@ describe("looking until nothing is found", () => {
     const found = await look(clean, 5);
     expect(found.looks).toEqual([{ rows: clean.size, flagged: [] }]);
     expect(found.kept).toBe(clean);
+  });
+
+  test("without a reference there is one look, whatever it finds", async () => {
+    // Honest, but the rare class looks wrong to its neighbours.
+    const table = makeTransactions(4000, seeded(4));
+    const data = tableDataset(table, "transactions", { label: "fraud", id: "id" });
+    const settings = { detector: "knn-label-agreement", reference: null, model: null, looks: 5, train: null };
+    const found = await lookUntilNothing(data, settings, context(3));
+    expect(found.looks).toHaveLength(1);
+    expect(found.looks[0]!.flagged.length).toBeGreaterThan(10);
   });
 
   test("the model that looks again was trained on the rest, and comes back for the caller to close", async () => {

@@ -7,7 +7,7 @@ import { detect, looksThroughModel, type Detected, type DetectSettings } from ".
 import type { Flagged } from "./detector.ts";
 
 export interface LookSettings extends DetectSettings {
-  /** At most so many looks; 1 looks once. */
+  /** At most so many looks; one without a reference. */
   readonly looks: number;
   /** Trains a model on the rows that are left, for the next look. */
   readonly train: ((rows: Dataset) => Promise<TrainedModel>) | null;
@@ -33,7 +33,9 @@ export interface Looked {
 /**
  * Detects, takes out what was flagged, trains on the rest and looks again with that model, until nothing is found: a group
  * that hid behind a larger one shows once that is gone. A second look happens only where the first found something, so the
- * probability of flagging anything in clean data stays that of one look. Throws what `detect` and `train` throw.
+ * probability of flagging anything in clean data stays that of one look. Without a reference there is one look: where the
+ * detector's assumption does not hold, each more would take more honest rows (of a rare class 47 % in three looks instead of
+ * 39 %). Throws what `detect` and `train` throw.
  */
 export async function lookUntilNothing(data: Dataset, settings: LookSettings, context: RunContext): Promise<Looked> {
   const looks: Look[] = [];
@@ -56,7 +58,8 @@ export async function lookUntilNothing(data: Dataset, settings: LookSettings, co
         await model?.close();
         model = null;
       }
-      if (flagged.length === 0 || looks.length >= settings.looks || lostClass(data, kept) !== null) break;
+      const last = flagged.length === 0 || looks.length >= settings.looks || settings.reference === null;
+      if (last || lostClass(data, kept) !== null) break;
       if (settings.train !== null && looksThroughModel(settings)) model = await settings.train(kept);
     }
     return { looks, first, kept, model };

@@ -22,7 +22,7 @@ export interface SanitizeSettings {
   /** Retrains on original, sanitized and randomly thinned data when given, and when anything is flagged. */
   readonly trainer?: Trainer;
   readonly trainOptions?: Partial<TrainOptions>;
-  /** At most so many looks: after each that finds something, the rest is looked at again; default 3. */
+  /** At most so many looks: after each that finds something, the rest is looked at again; default 3, one without a reference. */
   readonly looks?: number;
   /** Trainings of each kind; default 1. */
   readonly seeds?: number;
