@@ -20,7 +20,7 @@ import { winograd } from "../../dist/rewrite/winograd.js";
 import { gradientModel } from "../../dist/target/gradient-model.js";
 import { prepareModel } from "../../dist/target/prepare-model.js";
 import { shapesOf } from "../../dist/target/shapes.js";
-import { float32 } from "../../dist/tensor/index.js";
+import { float32, int64 } from "../../dist/tensor/index.js";
 import { models } from "./models.mjs";
 
 const modelOf = (graph) => ({
@@ -341,6 +341,83 @@ function chunks(random, name, sizes, used) {
   };
 }
 
+/** Two layers of LSTM step by step: where the products of a step stand. */
+function recurrence(random) {
+  const [steps, batch, width] = [32, 32, 128];
+  const x = random([steps, batch, width], "steps");
+  const weights = [0, 1].map((l) => [0, 1].map((k) => random([width, 4 * width], `lstm${l}${k}`, 0.1)));
+  const split = (b, v, sizes, axis) => b.opN("Split", [v, b.indices(sizes)], sizes.length, { axis: int(axis) });
+  const ones = Array.from({ length: steps }, () => 1);
+  const of = (joint) => {
+    const layer = (b, input, own) => {
+      const [wx, wh] = own.map((w) => b.constant(w));
+      const both = joint ? b.op("Concat", [wx, wh], { axis: int(0) }) : "";
+      const zero = b.constant(float32([1, 1, width], new Float32Array(width)));
+      let h = b.op("Expand", [zero, b.indices([1, batch, width])]);
+      let c = h;
+      const states = split(b, joint ? input : b.matmul(input, wx), ones, 0).map((x) => {
+        const z = joint ? b.matmul(b.op("Concat", [x, h], { axis: int(2) }), both) : b.add(x, b.matmul(h, wh));
+        const [gates, fresh] = split(b, z, [3 * width, width], 2);
+        const [i, o, f] = split(b, b.op("Sigmoid", [gates]), [width, width, width], 2);
+        c = b.add(b.mul(f, c), b.mul(i, b.op("Tanh", [fresh])));
+        h = b.mul(o, b.op("Tanh", [c]));
+        return h;
+      });
+      return b.op("Concat", states, { axis: int(0) });
+    };
+    const last = (b, y) => b.op("Gather", [y, b.constant(int64([], [steps - 1]))], { axis: int(0) });
+    const network = (b, v) => weights.reduce((y, own) => layer(b, y, own), v);
+    return gradientOf(model(x, (b, v) => last(b, network(b, v)), x.dims));
+  };
+  return {
+    title: `input gradient of two LSTM layers of ${width} over ${steps} steps, batch ${batch}`,
+    forms: [
+      form("inputs of all steps in one product", of(false), x),
+      form("input and state of a step in one product", of(true), x, true),
+    ],
+  };
+}
+
+/** The gradient of a table that is read, by the table. */
+function table(random, rows) {
+  const [positions, width] = [2048, 64];
+  const dy = random([positions, width], "rows");
+  const ids = Array.from({ length: positions }, (_, i) => (i * 7919) % rows);
+  const summed = (b, v) => {
+    const at = int64(
+      [positions, width],
+      ids.flatMap((id) => Array.from({ length: width }, () => id)),
+    );
+    const zeros = b.constant(float32([rows, width], new Float32Array(rows * width)));
+    return b.op("ScatterElements", [zeros, b.constant(at), v], { axis: int(0), reduction: string("add") });
+  };
+  const product = (b, v) => {
+    // As at run time: the positions are known then, and so they hang on dy here.
+    const known = b.op(
+      "Cast",
+      [
+        b.op("Squeeze", [
+          b.op("Mul", [b.op("Slice", [v, b.indices([0]), b.indices([1]), b.indices([1])]), b.scalar(0)]),
+          b.indices([1]),
+        ]),
+      ],
+      { to: int(7) },
+    );
+    const read = b.add(known, b.constant(int64([positions], ids)));
+    const hot = b.op("OneHot", [read, b.constant(int64([], [rows])), b.constant(float32([2], [0, 1]))], {
+      axis: int(0),
+    });
+    return b.matmul(hot, v);
+  };
+  return {
+    title: `gradient of a table of ${rows} rows of ${width} that ${positions} positions read`,
+    forms: [
+      form("rows added up", model(dy, summed, dy.dims), dy, rows > 128),
+      form("product with who read which row", model(dy, product, dy.dims), dy, rows <= 128),
+    ],
+  };
+}
+
 /** [batch, channels out, channels in, kernel, stride, padding, size] of convolutions whose input gradient is wanted. */
 const convolutions = [
   [32, 32, 1, 3, 1, 1, 28],
@@ -371,6 +448,8 @@ export const cases = (random) => [
   geluGradient(random),
   normalizedLinear(random),
   attention(random),
+  recurrence(random),
+  ...[64, 128, 256].map((rows) => table(random, rows)),
   chunks(random, "transformer", [1, 2, 4, 8, 16], 4),
   chunks(random, "resnet-18", [4, 8, 12, 16], 12),
   chunks(random, "mnist-cnn", [8, 16, 32, 64, 128], 64),

@@ -3,7 +3,7 @@ import type { Dim, Graph, Node } from "../ir/index.ts";
 import { producers, readers } from "./uses.ts";
 
 /** Up to so many rows the gradient of a table is a product (rule of Gather): beyond, adding rows up is faster. */
-export const SMALL_TABLE = 256;
+export const SMALL_TABLE = 128;
 
 /**
  * A product with rows that were looked up in a small table, as rows looked up in the product of the whole table, and a

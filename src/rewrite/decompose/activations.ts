@@ -26,24 +26,15 @@ const known: Readonly<Record<string, Known>> = {
   softplus: { op: "Softplus" },
 };
 
-const text = new TextDecoder();
-
-/** The names of the activations as the node gives them, null where it leaves them to the defaults. */
-function namesOf(s: Site): string[] | null {
-  const a = s.node.attributes["activations"];
-  return a?.type === "strings" && a.value.length > 0 ? a.value.map((v) => text.decode(v)) : null;
-}
-
-/** Whether every direction has the activations that a node without a list has. */
-export const usualActivations = (s: Site, defaults: readonly string[]): boolean =>
-  (namesOf(s) ?? []).every((name, i) => name.toLowerCase() === defaults[i % defaults.length]!.toLowerCase());
-
 /**
  * The activations of each direction, in order. The lists activation_alpha and activation_beta are used up by the
  * activations that have such a parameter, first come, first served.
  */
 export function activationsOf(s: Site, defaults: readonly string[], directions: number): Activation[][] {
-  const names = namesOf(s) ?? Array.from({ length: directions }, () => defaults).flat();
+  const a = s.node.attributes["activations"];
+  const text = new TextDecoder();
+  const given = a?.type === "strings" && a.value.length > 0 ? a.value.map((v) => text.decode(v)) : null;
+  const names = given ?? Array.from({ length: directions }, () => defaults).flat();
   if (names.length !== directions * defaults.length)
     return refuse(s, `${names.length} activations for ${directions} directions of ${defaults.length}`);
   const alphas = [...(getFloats(s.node, "activation_alpha") ?? [])];

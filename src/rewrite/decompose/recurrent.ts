@@ -1,8 +1,6 @@
 import { getFloat, getInt, getString, int } from "../../ir/index.ts";
-import { activationsOf, usualActivations, type Activation } from "./activations.ts";
+import { activationsOf, type Activation } from "./activations.ts";
 import {
-  floats,
-  floatType,
   given,
   num,
   refuse,
@@ -30,8 +28,6 @@ interface Cell {
   readonly bias: string | null;
   readonly p: string | null;
   readonly f: readonly Activation[];
-  /** Whether all gates have the same activation, since the weights are scaled so. */
-  readonly even: boolean;
   /** Parts of the weights that every step reads, made once. */
   readonly parts: Map<string, string>;
 }
@@ -94,16 +90,12 @@ const lstmStep: Step = (cell, x, { h, c }) => {
   const { s, p, f } = cell;
   const { b } = s;
   const sum = sums(cell, x, h);
-  if (cell.even) {
-    // tanh z = 2σ(2z) - 1, and the weights hold the inner 2: one activation for all gates, one product in its gradient.
-    const [input, output, forget, half] = pieces(cell, b.op("Sigmoid", [sum]), [1, 1, 1, 1]) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    const state = b.add(b.mul(forget, c!), b.mul(input, b.sub(b.add(half, half), num(s, 1))));
-    return { h: b.mul(output, b.op("Tanh", [state])), c: state };
+  if (p === null && getInt(s.node, "input_forget", 0) === 0) {
+    // The three gates of one activation lie side by side: a third of the nodes, and of those of the gradient.
+    const [gates, fresh] = pieces(cell, sum, [3, 1]) as [string, string];
+    const [input, output, forget] = pieces(cell, f[0]!(clip(s, gates)), [1, 1, 1]) as [string, string, string];
+    const state = b.add(b.mul(forget, c!), b.mul(input, f[1]!(clip(s, fresh))));
+    return { h: b.mul(output, f[2]!(clip(s, state))), c: state };
   }
   const [xi, xo, xf, xc] = pieces(cell, sum, [1, 1, 1, 1]) as [string, string, string, string];
   const peep = (value: string, gate: number, state: string): string =>
@@ -114,19 +106,6 @@ const lstmStep: Step = (cell, x, { h, c }) => {
   const output = f[0]!(clip(s, peep(xo, 1, next)));
   return { h: b.mul(output, f[2]!(clip(s, next))), c: next };
 };
-
-/** Whether a single Sigmoid can stand for the gates of an LSTM: its usual activations, nothing between, enough digits. */
-function evenGates(s: Site): boolean {
-  const { node } = s;
-  const dtype = floatType(s);
-  return (
-    (dtype === "float32" || dtype === "float64") &&
-    usualActivations(s, lstm.activations) &&
-    given(s, 7) === null &&
-    getFloat(node, "clip", 0) === 0 &&
-    getInt(node, "input_forget", 0) === 0
-  );
-}
 
 interface Kind {
   readonly gates: number;
@@ -153,7 +132,6 @@ const recurrent =
     const f = activationsOf(s, activations, ways);
     const x = flip(node.inputs[0]!, [1, 0, 2]);
     const masks = given(s, 4) === null ? null : stepMasks(s, node.inputs[4]!, steps);
-    const even = hasCell && evenGates(s);
     const run = (d: number): { ys: string[]; last: State } => {
       const of = (i: number): string | null => (given(s, i) === null ? null : pick(s, node.inputs[i]!, d));
       const bias = of(3);
@@ -161,8 +139,6 @@ const recurrent =
       const wb = bias === null ? null : half(0);
       const rb = bias === null ? null : half(gates * hidden);
       const [wt, rt] = [w, r].map((value) => b.transpose(pick(s, value, d), [1, 0])) as [string, string];
-      const scales = upTo(gates).flatMap((gate) => upTo(hidden).map(() => (gate === gates - 1 ? 2 : 1)));
-      const scaled = (value: string): string => (even ? b.mul(value, floats(s, [gates * hidden], scales)) : value);
       const product = (): string => (wb === null ? b.matmul(x, wt) : b.add(b.matmul(x, wt), wb));
       const xs = split(s, late ? product() : x, 0, steps);
       // From a step and not from x: where x comes step by step, nobody needs it as a whole.
@@ -170,11 +146,10 @@ const recurrent =
       const cell: Cell = {
         s,
         hidden,
-        weights: late ? rt : scaled(b.op("Concat", [wt, rt], { axis: int(0) })),
-        bias: late || bias === null ? rb : scaled(b.add(wb!, rb!)),
+        weights: late ? rt : b.op("Concat", [wt, rt], { axis: int(0) }),
+        bias: late || bias === null ? rb : b.add(wb!, rb!),
         p: hasCell ? of(7) : null,
         f: f[d]!,
-        even,
         parts: new Map(),
       };
       const start = (i: number): string => {
