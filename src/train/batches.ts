@@ -2,7 +2,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Rng } from "../random/rng.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { augmentImage } from "./augment.ts";
-import { digestOf } from "./checkpoint.ts";
+import { digestOf } from "./checkpoints/checkpoint.ts";
 import type { Course } from "./descend.ts";
 import { predictions } from "./predictions.ts";
 import type { Batch, TrainOptions } from "./trainer.ts";

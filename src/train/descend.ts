@@ -11,7 +11,7 @@ import {
   type Checkpointing,
   type CheckpointPlace,
   type Identity,
-} from "./checkpoint.ts";
+} from "./checkpoints/checkpoint.ts";
 import { updateRule } from "./optimizers.ts";
 import { pack } from "./parameters.ts";
 import { frozenOf, type Programs, type TrainingState, type WeightedBatch } from "./programs.ts";

@@ -16,7 +16,7 @@ import { targetDims, type Loss } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, type Layout } from "./parameters.ts";
 import type { Trainable } from "./architectures.ts";
-import { knownOf } from "./batch-axis.ts";
+import { knownOf } from "./clipping/batch-axis.ts";
 
 /** Names of the inputs that the graphs here add to a model's own. */
 export const names = {

@@ -1,5 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
-import type { Checkpointing } from "./checkpoint.ts";
+import type { Checkpointing } from "./checkpoints/checkpoint.ts";
 import type { Model } from "../ir/graph.ts";
 import type { RunContext } from "../context.ts";
 import type { Tensor } from "../tensor/index.ts";

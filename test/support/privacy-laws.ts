@@ -7,7 +7,7 @@ import { flatten, pldOf } from "../../src/privacy/index.ts";
 import { seeded } from "../../src/random/index.ts";
 import { float32 } from "../../src/tensor/index.ts";
 import type { Trainable } from "../../src/train/architectures.ts";
-import type { CheckpointStore } from "../../src/train/checkpoint.ts";
+import type { CheckpointStore } from "../../src/train/checkpoints/checkpoint.ts";
 import { calibratePlan, type PrivatePlan } from "../../src/train/private/plan.ts";
 import { privateTrainerOf, roundingMargin, type Parts, type PrivateTrainer } from "../../src/train/private/trainer.ts";
 import { layoutOf, pack } from "../../src/train/parameters.ts";

@@ -1,4 +1,4 @@
-import { openClipped, type ClippedGradients } from "../../src/train/clipped.ts";
+import { openClipped, type ClippedGradients } from "../../src/train/clipping/clipped.ts";
 import { mechanisms, poissonSampled, gaussian } from "../../src/privacy/index.ts";
 import { seeded } from "../../src/random/index.ts";
 import { tensor, type Tensor } from "../../src/tensor/index.ts";

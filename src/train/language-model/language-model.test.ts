@@ -5,7 +5,7 @@ import { MarauderError } from "../../errors.ts";
 import { decodeModel, encodeModel } from "../../ir/index.ts";
 import { seeded } from "../../random/index.ts";
 import { tensor } from "../../tensor/index.ts";
-import { decodeCheckpoint, type CheckpointStore } from "../checkpoint.ts";
+import { decodeCheckpoint, type CheckpointStore } from "../checkpoints/checkpoint.ts";
 import { buildLanguageModel, type LanguageArch } from "./architectures.ts";
 import { heldOutLoss } from "./held-out-loss.ts";
 import { logSoftmaxAt, openLanguageModel, type LanguageModel } from "./language-model.ts";

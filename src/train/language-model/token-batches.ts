@@ -1,7 +1,7 @@
 import { MarauderError } from "../../errors.ts";
 import type { Rng } from "../../random/rng.ts";
 import { tensor, type Tensor } from "../../tensor/index.ts";
-import { digestOf } from "../checkpoint.ts";
+import { digestOf } from "../checkpoints/checkpoint.ts";
 import type { Course, StepBatch } from "../descend.ts";
 import { predictions } from "../predictions.ts";
 import type { LanguageOptions } from "./language-options.ts";

@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 import { isCancelled } from "../../errors.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import type { Trainable } from "../architectures.ts";
-import { checkIdentity, decodeCheckpoint, encodeCheckpoint, type Checkpointing, type Identity } from "../checkpoint.ts";
+import {
+  checkIdentity,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type Checkpointing,
+  type Identity,
+} from "../checkpoints/checkpoint.ts";
 import type { Frozen } from "../programs.ts";
 import type { PrivateTrainOptions } from "./options.ts";
 import type { PrivatePlan } from "./plan.ts";

@@ -4,7 +4,7 @@ import { ortEngine } from "../../engine/ort-node.ts";
 import { seeded } from "../../random/index.ts";
 import { float32, tensor } from "../../tensor/index.ts";
 import { buildArchitecture } from "../architectures.ts";
-import { openClipped } from "../clipped.ts";
+import { openClipped } from "../clipping/clipped.ts";
 import { layoutOf, pack } from "../parameters.ts";
 import { privateCnn } from "./architectures.ts";
 import { lastLayers } from "./last-layers.ts";

@@ -9,7 +9,7 @@ import { GraphBuilder, int, type Node } from "../../ir/index.ts";
 import { openLedgerFile, parseEvent, pldOf } from "../../privacy/index.ts";
 import { seeded } from "../../random/index.ts";
 import { float32, int64 } from "../../tensor/index.ts";
-import { checkpointFolder } from "../checkpoint-folder.ts";
+import { checkpointFolder } from "../checkpoints/checkpoint-folder.ts";
 import type { Trainable } from "../architectures.ts";
 import { openNoise } from "./noise.ts";
 import { calibratePlan, sourceOf, type PrivatePlan } from "./plan.ts";
@@ -244,7 +244,7 @@ describe("training", () => {
     const frozenModel = { learningRate: 0, momentum: 0 };
     const place = checkpointFolder(join(folder, "adaptive"));
     await train(linearTiny(50), examples, many, frozenModel, quiet(), { checkpoint: { store: place } });
-    const { decodeCheckpoint } = await import("../checkpoint.ts");
+    const { decodeCheckpoint } = await import("../checkpoints/checkpoint.ts");
     const open = await place.open();
     norms.push(decodeCheckpoint((await open.read())!).vectors.at(-1)![0]!);
     await open.close();

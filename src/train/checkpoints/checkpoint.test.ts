@@ -4,16 +4,16 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunContext } from "../context.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { ortEngine } from "../engine/ort-node.ts";
-import { MarauderError } from "../errors.ts";
-import { seeded } from "../random/index.ts";
-import { float32 } from "../tensor/index.ts";
+import type { RunContext } from "../../context.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { ortEngine } from "../../engine/ort-node.ts";
+import { MarauderError } from "../../errors.ts";
+import { seeded } from "../../random/index.ts";
+import { float32 } from "../../tensor/index.ts";
 import { checkpointFolder } from "./checkpoint-folder.ts";
 import { decodeCheckpoint, encodeCheckpoint, type CheckpointStore } from "./checkpoint.ts";
-import { makeTrainer } from "./loop.ts";
-import type { TrainedModel, TrainOptions } from "./trainer.ts";
+import { makeTrainer } from "../loop.ts";
+import type { TrainedModel, TrainOptions } from "../trainer.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -194,7 +194,7 @@ describe("a checkpoint folder", () => {
 
 /** Runs the training of test/support on its own; kills it `after` ms after its first sign of life. */
 function life(args: string[], after = Infinity, shell?: string): Promise<{ out: string; killed: boolean }> {
-  const script = fileURLToPath(new URL("../../test/support/resumable-training.mjs", import.meta.url));
+  const script = fileURLToPath(new URL("../../../test/support/resumable-training.mjs", import.meta.url));
   const child =
     shell === undefined
       ? spawn(process.execPath, [script, ...args])

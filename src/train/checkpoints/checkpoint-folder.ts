@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { MarauderError } from "../errors.ts";
-import { readBytes, systemReason, writeAtomically } from "../files.ts";
+import { MarauderError } from "../../errors.ts";
+import { readBytes, systemReason, writeAtomically } from "../../files.ts";
 import type { CheckpointPlace, CheckpointStore } from "./checkpoint.ts";
 
 const FILE = "training.checkpoint";

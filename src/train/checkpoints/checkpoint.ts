@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { MarauderError } from "../errors.ts";
+import { MarauderError } from "../../errors.ts";
 
 /** Where the checkpoint of one training lies. A port: `checkpointFolder` keeps it in a folder. */
 export interface CheckpointStore {

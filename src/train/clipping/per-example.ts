@@ -1,5 +1,5 @@
-import { excerpt, MarauderError } from "../errors.ts";
-import { grad } from "../grad/index.ts";
+import { excerpt, MarauderError } from "../../errors.ts";
+import { grad } from "../../grad/index.ts";
 import {
   GraphBuilder,
   getInts,
@@ -12,13 +12,13 @@ import {
   type Graph,
   type Model,
   type Node,
-} from "../ir/index.ts";
-import { decompose } from "../rewrite/index.ts";
-import { float32, sizeOf } from "../tensor/index.ts";
+} from "../../ir/index.ts";
+import { decompose } from "../../rewrite/index.ts";
+import { float32, sizeOf } from "../../tensor/index.ts";
 import { batchAxes, knownOf } from "./batch-axis.ts";
 import { joined, joins, useOf, type Site, type Use } from "./per-example-uses.ts";
-import type { Layout } from "./parameters.ts";
-import { fewerProducts, balanced } from "./step.ts";
+import type { Layout } from "../parameters.ts";
+import { fewerProducts, balanced } from "../step.ts";
 
 /** A parameter seen through operators that only move its entries: how a gradient of the view becomes one of it. */
 interface View {

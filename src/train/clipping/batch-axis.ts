@@ -1,6 +1,6 @@
-import { excerpt, MarauderError } from "../errors.ts";
-import { getInt, getInts, subgraphs, toNumber, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { namesRead } from "../rewrite/index.ts";
+import { excerpt, MarauderError } from "../../errors.ts";
+import { getInt, getInts, subgraphs, toNumber, type Dim, type Graph, type Node } from "../../ir/index.ts";
+import { namesRead } from "../../rewrite/index.ts";
 
 /** What is known of shapes and contents of a graph's values. */
 export interface Known {

@@ -1,15 +1,15 @@
-import type { Engine } from "../engine/engine.ts";
-import { MarauderError } from "../errors.ts";
-import type { Tensor } from "../tensor/index.ts";
-import { tensor } from "../tensor/index.ts";
-import type { Trainable } from "./architectures.ts";
-import { losses } from "./losses.ts";
-import { feedsOf, layoutOf, type Layout } from "./parameters.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { MarauderError } from "../../errors.ts";
+import type { Tensor } from "../../tensor/index.ts";
+import { tensor } from "../../tensor/index.ts";
+import type { Trainable } from "../architectures.ts";
+import { losses } from "../losses.ts";
+import { feedsOf, layoutOf, type Layout } from "../parameters.ts";
 import { perExample } from "./per-example.ts";
-import type { Frozen } from "./programs.ts";
-import { runInto } from "./run-into.ts";
-import { attachLoss, inputOf, names, type UpdateProgram } from "./step.ts";
-import type { LossId } from "./trainer.ts";
+import type { Frozen } from "../programs.ts";
+import { runInto } from "../run-into.ts";
+import { attachLoss, inputOf, names, type UpdateProgram } from "../step.ts";
+import type { LossId } from "../trainer.ts";
 
 const CLIP = "train.clip";
 

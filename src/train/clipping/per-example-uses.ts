@@ -1,9 +1,9 @@
-import type { GradientContext } from "../grad/index.ts";
-import { overExamples, patches } from "../grad/rules/conv.ts";
-import { groupOf, readWindow } from "../grad/rules/window.ts";
-import { getFloat, getInt, int, tensorAttribute, type GraphBuilder, type Node } from "../ir/index.ts";
-import { SMALL_TABLE } from "../rewrite/index.ts";
-import { float32, int64 } from "../tensor/index.ts";
+import type { GradientContext } from "../../grad/index.ts";
+import { overExamples, patches } from "../../grad/rules/conv.ts";
+import { groupOf, readWindow } from "../../grad/rules/window.ts";
+import { getFloat, getInt, int, tensorAttribute, type GraphBuilder, type Node } from "../../ir/index.ts";
+import { SMALL_TABLE } from "../../rewrite/index.ts";
+import { float32, int64 } from "../../tensor/index.ts";
 import type { Known } from "./batch-axis.ts";
 
 /** A place where a parameter is used, and the value `at` whose gradient tells the parameter's. */
