@@ -56,16 +56,17 @@ export function zerosLike(cx: GradientContext, like: string): string {
 }
 
 /**
- * A value in the shape of a primal one. Where at most one size is unknown, the shape is written in numbers: a Shape node
- * would keep the primal value in memory up to the backward pass.
+ * A value with the sizes of the primal `from` in the shape of the primal `like`. Where at most one size is unknown, the shape
+ * is written in numbers: a Shape node would keep the primal value in memory up to the backward pass. An open size that stays
+ * in its place is copied, so that it stays known as the same one.
  */
-export function inShapeOf(cx: GradientContext, value: string, like: string): string {
-  const dims = cx.shape(like);
+export function inShapeOf(cx: GradientContext, value: string, like: string, from: string): string {
+  const [dims, before] = [cx.shape(like), cx.shape(from)];
   const open = dims?.filter((d) => typeof d !== "number").length ?? 2;
   if (dims === null || open > 1 || dims.includes(0)) return cx.b.reshapeLike(value, like);
   return cx.b.reshape(
     value,
-    dims.map((d) => (typeof d === "number" ? d : -1)),
+    dims.map((d, i) => (typeof d === "number" ? d : d !== null && before?.[i] === d ? 0 : -1)),
   );
 }
 

@@ -47,7 +47,11 @@ export function gradientModel(
   const raised = request.plain === true ? raiseOpset(model) : faster(raiseOpset(model));
   const b = new GraphBuilder(raised.graph);
   const single = b.op("Cast", [request.scores], { to: int(1) });
-  let rows = b.reshape(single, [-1, request.classes]);
+  // A needless Reshape would give the number of rows a name of its own: ONNX Runtime then takes seconds to plan the memory
+  // of thousands of nodes, since it finds no two values of one shape.
+  const dims = shapesOf(raised)(request.scores);
+  const even = dims?.length === 2 && dims[1] === request.classes;
+  let rows = even ? single : b.reshape(single, [-1, request.classes]);
   if (request.probabilities) rows = b.op("Log", [b.op("Max", [rows, b.scalar(1e-30)])]);
   const attached = attachLoss(b.build(), {
     scores: rows,

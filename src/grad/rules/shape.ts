@@ -5,11 +5,18 @@ import type { GradientContext, GradientRule } from "../context.ts";
 import { cast, constantInts, has, inShapeOf, rankOf, refuse, scatterBack, upTo, zerosLike } from "../context.ts";
 
 /** Operators that keep the elements in their order. */
-const sameOrder: GradientRule = (cx, [dy]) => [inShapeOf(cx, dy!, cx.node.inputs[0]!)];
+const sameOrder: GradientRule = (cx, [dy]) => [inShapeOf(cx, dy!, cx.node.inputs[0]!, cx.node.outputs[0]!)];
 export const Reshape = sameOrder;
 export const Flatten = sameOrder;
-export const Squeeze = sameOrder;
-export const Unsqueeze = sameOrder;
+// Each other's adjoint. A Reshape would lose the name of an open size.
+export const Squeeze: GradientRule = (cx, dys) => {
+  const axes = constantInts(cx, cx.node.inputs[1]);
+  return axes === null ? sameOrder(cx, dys) : [cx.b.unsqueeze(dys[0]!, axes)];
+};
+export const Unsqueeze: GradientRule = (cx, dys) => {
+  const axes = constantInts(cx, cx.node.inputs[1]);
+  return axes === null ? sameOrder(cx, dys) : [cx.b.squeeze(dys[0]!, axes)];
+};
 
 export const Identity: GradientRule = (_, [dy]) => [dy!];
 
