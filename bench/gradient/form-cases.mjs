@@ -12,11 +12,11 @@ import {
   withMoments,
   withoutMeans,
 } from "../../dist/rewrite/index.js";
-import { channelBlocks } from "../../dist/rewrite/channel-blocks.js";
-import { poolBeforeRelu } from "../../dist/rewrite/pool-before-relu.js";
+import { channelBlocks } from "../../dist/rewrite/forms/channel-blocks.js";
+import { poolBeforeRelu } from "../../dist/rewrite/forms/pool-before-relu.js";
 import { prune } from "../../dist/rewrite/prune.js";
-import { shareWeights } from "../../dist/rewrite/share-weights.js";
-import { winograd } from "../../dist/rewrite/winograd.js";
+import { shareWeights } from "../../dist/rewrite/forms/share-weights.js";
+import { winograd } from "../../dist/rewrite/forms/winograd.js";
 import { gradientModel } from "../../dist/target/gradient-model.js";
 import { prepareModel } from "../../dist/target/prepare-model.js";
 import { shapesOf } from "../../dist/target/shapes.js";

@@ -3,8 +3,8 @@ import { inferTypes } from "../ir/infer.ts";
 import { raiseOpset } from "../ir/raise.ts";
 import { decompose, type Decomposed } from "../rewrite/decompose/index.ts";
 import { inlineFunctions } from "../rewrite/inline-functions.ts";
-import { normalizeRows } from "../rewrite/normalize-rows.ts";
-import { reusePieces } from "../rewrite/reuse-pieces.ts";
+import { normalizeRows } from "../rewrite/forms/normalize-rows.ts";
+import { reusePieces } from "../rewrite/forms/reuse-pieces.ts";
 import { ancestors, dependents } from "../rewrite/uses.ts";
 
 export interface Prepared extends Omit<Decomposed, "model"> {

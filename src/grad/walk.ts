@@ -2,7 +2,7 @@ import { MarauderError } from "../errors.ts";
 import { int, subgraphs } from "../ir/attributes.ts";
 import { GraphBuilder, tensorInfo } from "../ir/builder.ts";
 import { constantOf } from "../ir/infer.ts";
-import type { Dim, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
+import type { Dim, DimsOf, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
 import { isFloat, type DType, type Tensor } from "../tensor/index.ts";
 import { ifGradient } from "./branches.ts";
 import { sumTo } from "./broadcast.ts";
@@ -173,7 +173,7 @@ function withoutRule(graph: Graph, reached: ReadonlyMap<string, string | null>, 
 }
 
 /** Matrices of known sizes that several MatMul nodes multiply with from the right: the weights of a recurrence. */
-function repeatedWeights(graph: Graph, shape: (name: string) => readonly Dim[] | null): ReadonlySet<string> {
+function repeatedWeights(graph: Graph, shape: DimsOf): ReadonlySet<string> {
   const seen = new Set<string>();
   const out = new Set<string>();
   for (const { op, inputs } of graph.nodes) {

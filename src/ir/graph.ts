@@ -3,6 +3,9 @@ import type { DType, Tensor } from "../tensor/index.ts";
 /** A known size, a symbol ("batch"), or null for unknown. */
 export type Dim = number | string | null;
 
+/** What is known of a value's sizes before a run; null when even the rank is not. */
+export type DimsOf = (name: string) => readonly Dim[] | null;
+
 /** What is known of a value's type. `dims` is null when the rank is unknown; `dtype` null when unknown or no tensor. */
 export interface ValueInfo {
   readonly name: string;

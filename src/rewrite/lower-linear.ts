@@ -1,5 +1,5 @@
 import { getFloats, getInt, getString, GraphBuilder, int } from "../ir/index.ts";
-import type { Dim, Graph, Node } from "../ir/index.ts";
+import type { DimsOf, Graph, Node } from "../ir/index.ts";
 import { float32 } from "../tensor/index.ts";
 import { producers, readers } from "./uses.ts";
 
@@ -8,7 +8,7 @@ import { producers, readers } from "./uses.ts";
  * ordinary operators, which have gradients. Value names stay. What has no exact counterpart stays as it is: a binary
  * classifier of one row, other transforms, a classifier whose label output is read. Works for every opset from 7.
  */
-export function lowerLinear(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null = () => null): Graph {
+export function lowerLinear(graph: Graph, dimsOf: DimsOf = () => null): Graph {
   const b = GraphBuilder.rewriting(graph);
   const madeBy = producers(graph);
   const readBy = readers(graph);
@@ -30,7 +30,7 @@ function lower(
   node: Node,
   madeBy: ReadonlyMap<string, Node>,
   lowered: ReadonlySet<Node>,
-  dimsOf: (name: string) => readonly Dim[] | null,
+  dimsOf: DimsOf,
   used: (name: string) => boolean,
 ): boolean {
   const x = node.inputs[0] ?? "";

@@ -1,5 +1,5 @@
 import { getInt, getString } from "../ir/index.ts";
-import type { Dim, Graph, Node } from "../ir/index.ts";
+import type { Dim, DimsOf, Graph, Node } from "../ir/index.ts";
 import { producers, readers } from "./uses.ts";
 
 /** What the scores of a model are, once the output was stripped. */
@@ -33,12 +33,7 @@ const isMl = (node: Node): boolean => node.domain === "ai.onnx.ml";
  * front of ZipMap and ArgMax, and looks through reshapes and casts, which stay. `dimsOf` tells what is known of a
  * value's shape (null: nothing): a Softmax that does not run over all scores of an example is not cut.
  */
-export function stripOutput(
-  graph: Graph,
-  output: string,
-  dimsOf: (name: string) => readonly Dim[] | null = () => null,
-  opset = 18,
-): Stripped {
+export function stripOutput(graph: Graph, output: string, dimsOf: DimsOf = () => null, opset = 18): Stripped {
   const madeBy = producers(graph);
   const readBy = readers(graph);
   const cut: string[] = [];

@@ -1,6 +1,6 @@
 import { excerpt } from "../errors.ts";
 import { getInt, getInts, getTensor, GraphBuilder, toNumber } from "../ir/index.ts";
-import type { Dim, Graph, Node, ValueInfo } from "../ir/index.ts";
+import type { Dim, DimsOf, Graph, Node, ValueInfo } from "../ir/index.ts";
 import { int64 } from "../tensor/index.ts";
 import { dependents, producers } from "./uses.ts";
 
@@ -21,11 +21,7 @@ const BATCH = "batch";
  * batch size, and refuses where an operator mixes the batch axis with another. `dimsOf` tells the inferred shapes of
  * the graph as it was. This is the static half of the proof: the caller compares a batch of two with two of one.
  */
-export function symbolicBatch(
-  graph: Graph,
-  inputName: string,
-  dimsOf: (name: string) => readonly Dim[] | null,
-): SymbolicBatch {
+export function symbolicBatch(graph: Graph, inputName: string, dimsOf: DimsOf): SymbolicBatch {
   const info = graph.inputs.find((i) => i.name === inputName);
   const size = info?.dims?.[0];
   if (info?.dims == null || typeof size !== "number") return { graph, fixedAt: null, refused: null, changed: [] };

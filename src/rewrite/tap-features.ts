@@ -1,6 +1,6 @@
 import { excerpt, MarauderError } from "../errors.ts";
 import { getInts, GraphBuilder, int } from "../ir/index.ts";
-import type { Dim, Graph, Node } from "../ir/index.ts";
+import type { DimsOf, Graph, Node } from "../ir/index.ts";
 import { ancestors, dependents } from "./uses.ts";
 
 /**
@@ -14,7 +14,7 @@ export function tapFeatures(
     readonly input: string;
     readonly scores: string;
     readonly named?: string;
-    readonly dimsOf?: (name: string) => readonly Dim[] | null;
+    readonly dimsOf?: DimsOf;
   },
 ): { graph: Graph; features: string; source: string } {
   const depends = dependents(graph, [request.input]);

@@ -4,17 +4,17 @@ import { GraphBuilder, int, raiseOpset } from "../ir/index.ts";
 import type { Graph, Model } from "../ir/index.ts";
 import { attachLoss } from "../rewrite/attach-loss.ts";
 import type { LossKind } from "../rewrite/attach-loss.ts";
-import { channelBlocks } from "../rewrite/channel-blocks.ts";
-import { findGelu } from "../rewrite/find-gelu.ts";
-import { findNormalization } from "../rewrite/find-normalization.ts";
-import { geluByErf } from "../rewrite/gelu-by-erf.ts";
-import { gatherHeads, narrowSums } from "../rewrite/heads.ts";
-import { mergeReshapes } from "../rewrite/merge-reshapes.ts";
-import { normalizeToLinear, withMoments, withoutMeans } from "../rewrite/normalize-to-linear.ts";
-import { poolBeforeRelu } from "../rewrite/pool-before-relu.ts";
+import { channelBlocks } from "../rewrite/forms/channel-blocks.ts";
+import { findGelu } from "../rewrite/forms/find-gelu.ts";
+import { findNormalization } from "../rewrite/forms/find-normalization.ts";
+import { geluByErf } from "../rewrite/forms/gelu-by-erf.ts";
+import { gatherHeads, narrowSums } from "../rewrite/forms/heads.ts";
+import { mergeReshapes } from "../rewrite/forms/merge-reshapes.ts";
+import { normalizeToLinear, withMoments, withoutMeans } from "../rewrite/forms/normalize-to-linear.ts";
+import { poolBeforeRelu } from "../rewrite/forms/pool-before-relu.ts";
 import { prune } from "../rewrite/prune.ts";
-import { shareWeights } from "../rewrite/share-weights.ts";
-import { winograd } from "../rewrite/winograd.ts";
+import { shareWeights } from "../rewrite/forms/share-weights.ts";
+import { winograd } from "../rewrite/forms/winograd.ts";
 import { shapesOf } from "./shapes.ts";
 
 export interface GradientModel {

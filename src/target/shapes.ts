@@ -1,8 +1,8 @@
 import { inferTypes } from "../ir/index.ts";
-import type { Dim, Model } from "../ir/index.ts";
+import type { Dim, DimsOf, Model } from "../ir/index.ts";
 
 /** What is known of each value's shape before a run. */
-export function shapesOf(model: Model): (name: string) => readonly Dim[] | null {
+export function shapesOf(model: Model): DimsOf {
   const { graph } = inferTypes(model);
   const known = new Map<string, readonly Dim[] | null>();
   for (const [name, info] of graph.values) known.set(name, info.dims);

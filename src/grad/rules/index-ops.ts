@@ -1,6 +1,6 @@
 import { getInt, getString, int, string } from "../../ir/attributes.ts";
 import { int64, tensor } from "../../tensor/index.ts";
-import { SMALL_TABLE } from "../../rewrite/table-products.ts";
+import { SMALL_TABLE } from "../../rewrite/forms/table-products.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
 import {
   asFloat,

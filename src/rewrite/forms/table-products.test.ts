@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { modelOf, runGraph } from "../../test/support/run-graph.ts";
-import { grad } from "../grad/index.ts";
-import { GraphBuilder, inferTypes, type Graph } from "../ir/index.ts";
-import { seeded } from "../random/index.ts";
-import { float32, int64, type Tensor } from "../tensor/index.ts";
+import { modelOf, runGraph } from "../../../test/support/run-graph.ts";
+import { grad } from "../../grad/index.ts";
+import { GraphBuilder, inferTypes, type Graph } from "../../ir/index.ts";
+import { seeded } from "../../random/index.ts";
+import { float32, int64, type Tensor } from "../../tensor/index.ts";
 import { tableProducts } from "./table-products.ts";
 
 const noise = (label: string, dims: number[]): Tensor<"float32"> => {

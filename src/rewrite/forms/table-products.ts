@@ -1,6 +1,6 @@
-import { getInt, GraphBuilder } from "../ir/index.ts";
-import type { Dim, Graph, Node } from "../ir/index.ts";
-import { producers, readers } from "./uses.ts";
+import { getInt, GraphBuilder } from "../../ir/index.ts";
+import type { DimsOf, Graph, Node } from "../../ir/index.ts";
+import { producers, readers } from "../uses.ts";
 
 /** Up to so many rows the gradient of a table is a product (rule of Gather): beyond, adding rows up is faster. */
 export const SMALL_TABLE = 128;
@@ -11,7 +11,7 @@ export const SMALL_TABLE = 128;
  * for each row of the table instead of each position. Backward one product remains of three, the table's own. Value
  * names behind the last operator stay. `dims` knows the shapes of values.
  */
-export function tableProducts(graph: Graph, dims: (name: string) => readonly Dim[] | null): Graph {
+export function tableProducts(graph: Graph, dims: DimsOf): Graph {
   const madeBy = producers(graph);
   const readBy = readers(graph);
   const outputs = new Set(graph.outputs.map((v) => v.name));

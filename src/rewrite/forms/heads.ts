@@ -1,8 +1,6 @@
-import { getInt, getInts, GraphBuilder, int, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { int64 } from "../tensor/index.ts";
-import { dependents, producers, readers } from "./uses.ts";
-
-type DimsOf = (name: string) => readonly Dim[] | null;
+import { getInt, getInts, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
+import { int64 } from "../../tensor/index.ts";
+import { dependents, producers, readers } from "../uses.ts";
 
 /** Fewest numbers in a row that is moved as a whole. */
 const LEAST_ROW = 8;

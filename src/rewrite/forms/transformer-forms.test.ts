@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { modelOf, runGraph } from "../../test/support/run-graph.ts";
-import { grad } from "../grad/index.ts";
-import { float, GraphBuilder, inferTypes, int, type Graph } from "../ir/index.ts";
-import { seeded } from "../random/index.ts";
-import { gradientModel } from "../target/gradient-model.ts";
-import { shapesOf } from "../target/shapes.ts";
-import { float32, sizeOf, type Tensor } from "../tensor/index.ts";
+import { modelOf, runGraph } from "../../../test/support/run-graph.ts";
+import { grad } from "../../grad/index.ts";
+import { float, GraphBuilder, inferTypes, int, type Graph } from "../../ir/index.ts";
+import { seeded } from "../../random/index.ts";
+import { gradientModel } from "../../target/gradient-model.ts";
+import { shapesOf } from "../../target/shapes.ts";
+import { float32, sizeOf, type Tensor } from "../../tensor/index.ts";
 import { findGelu } from "./find-gelu.ts";
 import { findNormalization } from "./find-normalization.ts";
 import { gatherHeads, narrowSums } from "./heads.ts";
 import { mergeReshapes } from "./merge-reshapes.ts";
 import { normalizeToLinear, withMoments, withoutMeans } from "./normalize-to-linear.ts";
-import { prune } from "./prune.ts";
+import { prune } from "../prune.ts";
 
 const random = (label: string, dims: readonly number[], scale = 1) => {
   const data = new Float32Array(sizeOf(dims));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { modelOf, runGraph } from "../../test/support/run-graph.ts";
-import { grad } from "../grad/index.ts";
-import { GraphBuilder, inferTypes, int, ints, type Graph } from "../ir/index.ts";
-import { seeded } from "../random/index.ts";
-import { float32, type Tensor } from "../tensor/index.ts";
+import { modelOf, runGraph } from "../../../test/support/run-graph.ts";
+import { grad } from "../../grad/index.ts";
+import { GraphBuilder, inferTypes, int, ints, type Graph } from "../../ir/index.ts";
+import { seeded } from "../../random/index.ts";
+import { float32, type Tensor } from "../../tensor/index.ts";
 import { remakeKernels, winograd } from "./winograd.ts";
 
 const rng = seeded(5);

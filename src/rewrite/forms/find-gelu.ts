@@ -1,5 +1,5 @@
-import { constantOf, type Graph, type Node } from "../ir/index.ts";
-import { producers, readers } from "./uses.ts";
+import { constantOf, type Graph, type Node } from "../../ir/index.ts";
+import { producers, readers } from "../uses.ts";
 
 /** How near a constant must be to the one of the formula: float32 rounds it to 6e-8 of itself. */
 const NEAR = 1e-6;

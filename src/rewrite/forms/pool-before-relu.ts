@@ -1,5 +1,5 @@
-import type { Graph, Node } from "../ir/index.ts";
-import { producers, readers } from "./uses.ts";
+import type { Graph, Node } from "../../ir/index.ts";
+import { producers, readers } from "../uses.ts";
 
 /**
  * MaxPool(Relu(x)) as Relu(MaxPool(x)), where nothing else reads the Relu: the same numbers, since the larger of two

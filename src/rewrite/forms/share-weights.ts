@@ -1,6 +1,6 @@
-import { getInts, GraphBuilder } from "../ir/index.ts";
-import type { Graph, Node } from "../ir/index.ts";
-import { dependents, producers } from "./uses.ts";
+import { getInts, GraphBuilder } from "../../ir/index.ts";
+import type { Graph, Node } from "../../ir/index.ts";
+import { dependents, producers } from "../uses.ts";
 
 /**
  * A product with stacked constant matrices, transposed, as the transpose of the product with the matrices as they are:

@@ -1,8 +1,6 @@
-import { getInt, getInts, GraphBuilder, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { float32, type Tensor } from "../tensor/index.ts";
-import { producers, readers } from "./uses.ts";
-
-type DimsOf = (name: string) => readonly Dim[] | null;
+import { getInt, getInts, GraphBuilder, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
+import { float32, type Tensor } from "../../tensor/index.ts";
+import { producers, readers } from "../uses.ts";
 
 /**
  * Gives every LayerNormalization its mean and 1/deviation as outputs: the gradient reads them and need not normalize

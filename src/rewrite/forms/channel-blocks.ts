@@ -1,6 +1,6 @@
-import { getFloat, getInt, GraphBuilder, int, ints, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { float32 } from "../tensor/index.ts";
-import { readers } from "./uses.ts";
+import { getFloat, getInt, GraphBuilder, int, ints, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
+import { float32 } from "../../tensor/index.ts";
+import { readers } from "../uses.ts";
 
 /**
  * Keeps the masks of a gradient in blocks of channels. ONNX Runtime holds what goes from convolution to convolution in
@@ -13,7 +13,7 @@ import { readers } from "./uses.ts";
  * sizes are all known: ONNX Runtime joins two values in blocks only where it sees that their shapes are
  * equal. `block` is the number of channels in one block. Value names stay; the graph itself where nothing is gained.
  */
-export function channelBlocks(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null, block: number): Graph {
+export function channelBlocks(graph: Graph, dimsOf: DimsOf, block: number): Graph {
   const b = GraphBuilder.rewriting(graph);
   const readBy = readers(graph);
   const constant = (name: string | undefined): boolean =>

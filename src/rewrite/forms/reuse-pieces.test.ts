@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { modelOf, runGraph } from "../../test/support/run-graph.ts";
-import { grad } from "../grad/index.ts";
-import { getInt, GraphBuilder, inferTypes, int, type Graph } from "../ir/index.ts";
-import { seeded } from "../random/index.ts";
-import { float32, int64, type Tensor } from "../tensor/index.ts";
-import { prune } from "./prune.ts";
+import { modelOf, runGraph } from "../../../test/support/run-graph.ts";
+import { grad } from "../../grad/index.ts";
+import { getInt, GraphBuilder, inferTypes, int, type Graph } from "../../ir/index.ts";
+import { seeded } from "../../random/index.ts";
+import { float32, int64, type Tensor } from "../../tensor/index.ts";
+import { prune } from "../prune.ts";
 import { reusePieces } from "./reuse-pieces.ts";
 
 const noise = (label: string, dims: number[]): Tensor<"float32"> => {

@@ -1,6 +1,6 @@
-import { constantOf, getInt, getInts, GraphBuilder, inferTypes, toNumber } from "../ir/index.ts";
-import type { Dim, Model, Node } from "../ir/index.ts";
-import { producers } from "./uses.ts";
+import { constantOf, getInt, getInts, GraphBuilder, inferTypes, toNumber } from "../../ir/index.ts";
+import type { Dim, Model, Node } from "../../ir/index.ts";
+import { producers } from "../uses.ts";
 
 /** Pieces that were joined along an axis, and the operators that only moved axes since, in their order. */
 interface Joined {

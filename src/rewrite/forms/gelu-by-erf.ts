@@ -1,4 +1,4 @@
-import { float, getString, GraphBuilder, type Graph } from "../ir/index.ts";
+import { float, getString, GraphBuilder, type Graph } from "../../ir/index.ts";
 
 /**
  * Gelu(x) = x·Φ(x) with Φ as nodes of its own, x·(½ + ½·erf(x/√2)). The gradient of the operator needs Φ as well, and a

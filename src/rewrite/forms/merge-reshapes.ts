@@ -1,5 +1,5 @@
-import { getInt, type Graph, type Node } from "../ir/index.ts";
-import { producers } from "./uses.ts";
+import { getInt, type Graph, type Node } from "../../ir/index.ts";
+import { producers } from "../uses.ts";
 
 /**
  * A Reshape behind a Reshape reads what the first one read, where its shape means the same there: it copies no size, or

@@ -1,5 +1,5 @@
-import { float, getFloat, GraphBuilder, int, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { float32, sizeOf } from "../tensor/index.ts";
+import { float, getFloat, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
+import { float32, sizeOf } from "../../tensor/index.ts";
 
 /**
  * An InstanceNormalization of float32 that neither scales nor shifts (the inner part of a group normalization, as
@@ -7,7 +7,7 @@ import { float32, sizeOf } from "../tensor/index.ts";
  * the input nor the statistics a second time. ONNX Runtime's kernel for it is the more exact of the two. `dimsOf` tells the
  * shapes of values. Value names stay.
  */
-export function normalizeRows(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null): Graph {
+export function normalizeRows(graph: Graph, dimsOf: DimsOf): Graph {
   const inner = graph.nodes.map((node) => spaceOf(node, graph, dimsOf));
   if (inner.every((space) => space === null)) return graph;
   const b = GraphBuilder.rewriting(graph);
@@ -27,7 +27,7 @@ export function normalizeRows(graph: Graph, dimsOf: (name: string) => readonly D
 }
 
 /** The sizes behind the channels, where a node is such a normalization and they are known. */
-function spaceOf(node: Node, graph: Graph, dimsOf: (name: string) => readonly Dim[] | null): number[] | null {
+function spaceOf(node: Node, graph: Graph, dimsOf: DimsOf): number[] | null {
   if (node.op !== "InstanceNormalization" || node.domain !== "") return null;
   const [x, scale, bias] = node.inputs as [string, string, string];
   const holds = (name: string, value: number): boolean => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { runGraph } from "../../test/support/run-graph.ts";
-import { float, GraphBuilder, type Graph } from "../ir/index.ts";
-import { float32 } from "../tensor/index.ts";
+import { runGraph } from "../../../test/support/run-graph.ts";
+import { float, GraphBuilder, type Graph } from "../../ir/index.ts";
+import { float32 } from "../../tensor/index.ts";
 import { normalizeRows } from "./normalize-rows.ts";
 
 const instance = (scale: number, bias: number): Graph => {

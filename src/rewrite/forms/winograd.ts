@@ -1,5 +1,15 @@
-import { getInt, getInts, getString, GraphBuilder, int, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { float32, type Tensor } from "../tensor/index.ts";
+import {
+  getInt,
+  getInts,
+  getString,
+  GraphBuilder,
+  int,
+  type Dim,
+  type DimsOf,
+  type Graph,
+  type Node,
+} from "../../ir/index.ts";
+import { float32, type Tensor } from "../../tensor/index.ts";
 
 /**
  * Convolutions 3 x 3 of stride 1 by minimal filtering, F(4 x 4, 3 x 3) of Winograd 1980 as used by Lavin & Gray 2016,
@@ -11,11 +21,7 @@ import { float32, type Tensor } from "../tensor/index.ts";
  * Only where it pays: enough channels on both sides (C M / (C + M) of at least `leastChannels`), and sizes that the tiles
  * fit. `dimsOf` tells the shapes of values. Value names stay.
  */
-export function winograd(
-  graph: Graph,
-  dimsOf: (name: string) => readonly Dim[] | null,
-  leastChannels = LEAST_CHANNELS,
-): Graph {
+export function winograd(graph: Graph, dimsOf: DimsOf, leastChannels = LEAST_CHANNELS): Graph {
   const b = GraphBuilder.rewriting(graph);
   let changed = false;
   for (const node of graph.nodes) {
@@ -53,7 +59,7 @@ const LEAST_CHANNELS = 32;
 /** Least gain in multiplications, of 4 where tiles fit exactly. */
 const LEAST_GAIN = 2.5;
 
-function formOf(node: Node, dimsOf: (name: string) => readonly Dim[] | null, leastChannels: number): Form | null {
+function formOf(node: Node, dimsOf: DimsOf, leastChannels: number): Form | null {
   if (node.op !== "Conv" || (node.domain !== "" && node.domain !== "ai.onnx")) return null;
   const [x, w] = [dimsOf(node.inputs[0]!), dimsOf(node.inputs[1]!)];
   if (x?.length !== 4 || w?.length !== 4 || !w.every((d) => typeof d === "number")) return null;

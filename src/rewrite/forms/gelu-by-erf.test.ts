@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { runGraph } from "../../test/support/run-graph.ts";
-import { GraphBuilder, string, type Graph } from "../ir/index.ts";
-import { float32 } from "../tensor/index.ts";
+import { runGraph } from "../../../test/support/run-graph.ts";
+import { GraphBuilder, string, type Graph } from "../../ir/index.ts";
+import { float32 } from "../../tensor/index.ts";
 import { geluByErf } from "./gelu-by-erf.ts";
 
 const gelu = (attributes = {}): Graph => {

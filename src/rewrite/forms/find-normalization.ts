@@ -1,13 +1,13 @@
-import { constantOf, float, getInt, GraphBuilder, int, type Dim, type Graph, type Node } from "../ir/index.ts";
-import { float32, type Tensor } from "../tensor/index.ts";
-import { producers, readers } from "./uses.ts";
+import { constantOf, float, getInt, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
+import { float32, type Tensor } from "../../tensor/index.ts";
+import { producers, readers } from "../uses.ts";
 
 /**
  * (x - mean)/√(mean of its squares + ε) along the last axis, s·n + β behind it, as exporters wrote it before there was an
  * operator for it, as LayerNormalization: one pass each way in place of nine. Only for float32 and where nothing else
  * reads the values between. Value names stay. Needs opset 17 or later.
  */
-export function findNormalization(graph: Graph, dimsOf: (name: string) => readonly Dim[] | null): Graph {
+export function findNormalization(graph: Graph, dimsOf: DimsOf): Graph {
   const madeBy = producers(graph);
   const readBy = readers(graph);
   const isOutput = new Set(graph.outputs.map((o) => o.name));
