@@ -154,6 +154,36 @@ describe("grad", () => {
     expect(() => grad(model, { of, wrt: [] })).toThrowError(refusal);
   });
 
+  test.each([
+    ["steps along the second axis", [2, 1, 2], [2, 1, 2]],
+    ["steps along the first axis", [1, 2, 2], [1, 2, 2]],
+    ["rows of different shapes", [2, 1, 2], [1, 3, 2]],
+    ["matrices", [2, 2], [3, 2]],
+  ])("a weight used twice, on %s: the sum over both", async (_name, first, second) => {
+    const model = modelOf((b) => {
+      const w = b.constant(float32([2, 2], [1, 2, 3, 4]), "w");
+      const all = [first, second].map((dims, i) => {
+        const y = b.matmul(b.input(`x${i}`, "float32", dims), w);
+        return b.op("ReduceSum", [b.mul(y, y)], { keepdims: int(0) });
+      });
+      return [b.add(all[0]!, all[1]!)];
+    });
+    const g = grad(model, { of: model.graph.outputs[0]!.name, wrt: ["w"] });
+    const values = [first, second].map((dims, i) =>
+      Array.from({ length: dims.reduce((p, d) => p * d, 1) }, (_, k) => k - 2 * i),
+    );
+    const feeds = { x0: float32(first, values[0]!), x1: float32(second, values[1]!) };
+    // dW = 2 XᵀX W over the rows X of both
+    const expected = [0, 0, 0, 0];
+    for (const x of values) {
+      for (let r = 0; r < x.length; r += 2) {
+        const y = [x[r]! + 3 * x[r + 1]!, 2 * x[r]! + 4 * x[r + 1]!];
+        for (const i of [0, 1]) for (const j of [0, 1]) expected[2 * i + j]! += 2 * x[r + i]! * y[j]!;
+      }
+    }
+    expect(await run(g.model, feeds, g.gradients.get("w")!)).toEqual(expected);
+  });
+
   test("an embedding's gradient adds up repeated rows", async () => {
     const model = modelOf((b) => [
       b.op("Gather", [b.constant(float32([3, 2], [1, 2, 3, 4, 5, 6]), "table"), b.input("i", "int64", ["n"])]),

@@ -72,14 +72,14 @@ export function grad(model: Model, options: GradOptions): Gradient {
     else known.push(gradient);
   };
   const repeated = repeatedWeights(graph, shape);
-  const products = new Map<string, { a: string; dy: string }[]>();
+  const products = new Map<string, WeightUse[]>();
   const newTypes = new Map<string, ValueInfo>();
   /** The sum of what flowed back to a value, or null. Asked once all readers of the value have been visited. */
   const gradientOf = (name: string): string | null => {
     const known = gradients.get(name);
     if (known !== undefined) return known;
     const uses = products.get(name);
-    if (uses !== undefined) contribute(name, productOfUses(b, uses, shape(name) as number[]));
+    if (uses !== undefined) contribute(name, productOfUses(b, uses, shape(name) as number[], shape));
     const parts = contributions.get(name);
     if (parts === undefined) return null;
     const sum = parts.reduce((a, part) => b.add(a, part));
@@ -120,7 +120,8 @@ export function grad(model: Model, options: GradOptions): Gradient {
     if (rule === undefined) throw noRule(node, graph, reached, wrt, of, kept.get(keyOf(node)));
     const weight = node.op === "MatMul" && node.domain === "" ? node.inputs[1]! : "";
     const later = repeated.has(weight) && reached.has(weight) && dys[0] !== null;
-    if (later) products.set(weight, [...(products.get(weight) ?? []), { a: node.inputs[0]!, dy: dys[0]! }]);
+    const use = { a: node.inputs[0]!, y: node.outputs[0]!, dy: dys[0]! };
+    if (later) products.set(weight, [use, ...(products.get(weight) ?? [])]);
     const wants = (i: number): boolean => reached.has(node.inputs[i] ?? "") && !(later && i === 1);
     if (straightThrough.has(node.op)) estimated.unshift({ op: node.op, node: node.name });
     const parts = orBlame(
@@ -186,11 +187,28 @@ function repeatedWeights(graph: Graph, shape: DimsOf): ReadonlySet<string> {
   return out;
 }
 
+/** Y = A·W for a weight that is used several times, and the gradient of Y. */
+interface WeightUse {
+  readonly a: string;
+  readonly y: string;
+  readonly dy: string;
+}
+
 // W of Yᵢ = Aᵢ·W for i = 1, 2, …      dW = Σ Aᵢᵀ·dYᵢ, which is one product of all rows
-function productOfUses(b: GraphBuilder, uses: readonly { a: string; dy: string }[], dims: readonly number[]): string {
+function productOfUses(
+  b: GraphBuilder,
+  uses: readonly WeightUse[],
+  dims: readonly number[],
+  shape: (name: string) => readonly Dim[] | null,
+): string {
+  const axis = stepAxis(uses.flatMap(({ a, y }) => [shape(a), shape(y)]));
   const rows = (values: string[], width: number): string => {
-    const flat = values.map((value) => b.reshape(value, [-1, width]));
-    return flat.length === 1 ? flat[0]! : b.op("Concat", flat, { axis: int(0) });
+    if (axis !== null) return b.reshape(b.op("Concat", values, { axis: int(axis) }), [-1, width]);
+    return b.op(
+      "Concat",
+      values.map((value) => b.reshape(value, [-1, width])),
+      { axis: int(0) },
+    );
   };
   const left = rows(
     uses.map(({ a }) => a),
@@ -201,6 +219,18 @@ function productOfUses(b: GraphBuilder, uses: readonly { a: string; dy: string }
     dims[1]!,
   );
   return b.matmul(b.transpose(left, [1, 0]), right);
+}
+
+/**
+ * The axis along which steps [N, 1, width] or [1, N, width] lie: joined along it, they are the very value that the gradient
+ * of their Split makes, and ONNX Runtime makes it once.
+ */
+function stepAxis(shapes: readonly (readonly Dim[] | null)[]): 0 | 1 | null {
+  const along = (axis: 0 | 1): boolean => {
+    const size = shapes[0]?.[1 - axis] ?? null;
+    return size !== null && shapes.every((dims) => dims?.length === 3 && dims[axis] === 1 && dims[1 - axis] === size);
+  };
+  return along(1) ? 1 : along(0) ? 0 : null;
 }
 
 function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: string[], wrt: string[]): void {

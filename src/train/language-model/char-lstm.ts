@@ -19,6 +19,7 @@ export const charLstm: Emit = ({ b, weights, spec, steps }, tokens) => {
   const table = weights.add("embedding", [vocabulary.size, embedding], { normal: 1 });
   let x = b.op("Gather", [table, tokens], {}, "embedded");
   if (steps === null) x = b.transpose(x, [1, 0, 2]);
+  const start = steps === null ? "" : zeroState(b, tokens, width);
   for (let l = 1; l <= layers; l++) {
     const from = l === 1 ? embedding : width;
     const layer: Layer = {
@@ -26,7 +27,7 @@ export const charLstm: Emit = ({ b, weights, spec, steps }, tokens) => {
       r: weights.add(`lstm${l}.state`, [width, 4 * width], { uniform: 1 / Math.sqrt(width) }),
       bias: weights.put(`lstm${l}.bias`, forgetBias(width)),
     };
-    x = steps === null ? operator({ b, width }, x, layer) : unrolled({ b, width, steps }, x, layer);
+    x = steps === null ? operator({ b, width }, x, layer) : unrolled({ b, width, steps }, x, start, layer);
   }
   const hidden = steps === null ? b.transpose(x, [1, 0, 2]) : x;
   const out = weights.add("output.weight", [width, vocabulary.size], glorot(width, vocabulary.size));
@@ -50,10 +51,18 @@ function operator({ b, width }: Pick<Workshop, "b"> & { width: number }, x: stri
   return b.squeeze(y, [1]);
 }
 
+/** Zeros [N, 1, H]. The first step multiplies them too, so that all steps together are one product in the gradient. */
+function zeroState(b: Workshop["b"], tokens: string, width: number): string {
+  const first = b.op("Slice", [tokens, b.indices([0]), b.indices([1]), b.indices([1])]);
+  const one = b.unsqueeze(b.op("Cast", [first], { to: int(1) }), [2]);
+  return b.mul(one, b.constant(float32([width]), "zeros"));
+}
+
 /** The same for x [N, T, I], step by step, so that it has a gradient; its output is [N, T, H]. */
 function unrolled(
   { b, width, steps }: Pick<Workshop, "b"> & { width: number; steps: number },
   x: string,
+  start: string,
   { w, r, bias }: Layer,
 ): string {
   const sizes = (n: number, each: number): string => b.indices(Array.from({ length: n }, () => each));
@@ -62,8 +71,7 @@ function unrolled(
   const states: string[] = [];
   let cell: string | null = null;
   for (const own of inputs) {
-    const before = states.at(-1);
-    const z: string = before === undefined ? own : b.add(own, b.matmul(before, r));
+    const z = b.add(own, b.matmul(states.at(-1) ?? start, r));
     const [gates, fresh] = b.opN("Split", [z, b.indices([3 * width, width])], 2, { axis: int(2) }) as [string, string];
     const [i, o, f] = b.opN("Split", [b.op("Sigmoid", [gates]), sizes(3, width)], 3, { axis: int(2) }) as [
       string,
