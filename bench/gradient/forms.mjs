@@ -1,7 +1,7 @@
 // Why the gradient's graph has the form it has: for each choice the forms that were weighed, in milliseconds of processor
 // time on one thread (lower quartile of turns; other work on the machine disturbs it little).
 // Usage: node bench/gradient/forms.mjs [SECONDS]   needs `npm run build`; writes bench/results/gradient-forms.md.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { seeded } from "../../dist/random/index.js";
 import { float32, sizeOf } from "../../dist/tensor/index.js";
 import { cases } from "./form-cases.mjs";
 
+const here = dirname(fileURLToPath(import.meta.url));
 const seconds = Number(process.argv[2] ?? 1.5);
 
 function random(dims, label, scale = 1) {
@@ -66,7 +67,7 @@ const table = [
   "| --- | --- |",
   ...lines,
   "",
+  readFileSync(join(here, "notes.md"), "utf8"),
 ].join("\n");
-const results = join(dirname(fileURLToPath(import.meta.url)), "../results");
-writeFileSync(join(results, "gradient-forms.md"), table);
+writeFileSync(join(here, "../results/gradient-forms.md"), table);
 console.log(table);

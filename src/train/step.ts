@@ -79,7 +79,8 @@ export function stepProgram(
   const weights = weighted.input(names.weights, "float32", [null]);
   const loss = weighted.reduceSum(weighted.mul(attached.rows, weights), [0], false);
   const typed = inferTypes({ ...attached.model, graph: weighted.build() });
-  const model = fewerProducts({ ...typed, graph: tableProducts(typed.graph, knownOf(typed.graph).dims) });
+  const tables = tableProducts(typed.graph, knownOf(typed.graph).dims);
+  const model = fewerProducts({ ...typed, graph: tables }, LEAST_CHANNELS);
   const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
   const b = new GraphBuilder(balanced(made.model, loss));
   b.clearOutputs();
@@ -104,11 +105,18 @@ export function stepProgram(
   return { model: { ...made.model, graph: b.build() }, outputs, vectors };
 }
 
-/** The same model in forms whose gradients cost less: convolutions by minimal filtering, where that pays in a training step. */
-export function fewerProducts(model: Model): Model {
+/** Where minimal filtering begins to pay in a plain step, whose forward pass and gradients share it: 32 to 64 channels. */
+const LEAST_CHANNELS = 20;
+
+/**
+ * The same model in forms whose gradients cost less: convolutions by minimal filtering from so many channels on (by
+ * default where it pays for gradients clipped one by one, which need the patches all the same).
+ */
+export function fewerProducts(model: Model, leastChannels?: number): Model {
   const typed = inferTypes(model);
   const dimsOf = knownOf(typed.graph).dims;
-  return { ...typed, graph: withMoments(findNormalization(findGelu(winograd(typed.graph, dimsOf)), dimsOf)) };
+  const filtered = winograd(typed.graph, dimsOf, leastChannels);
+  return { ...typed, graph: withMoments(findNormalization(findGelu(filtered), dimsOf)) };
 }
 
 /** The graph of a gradient, where its two passes share work, and keep less for each other; the first ends with the value `loss`. */
