@@ -1,4 +1,4 @@
-import { float32, int64, type DType, type Tensor } from "../tensor/index.ts";
+import { float32, int64, sizeOf, type DType, type Tensor } from "../tensor/index.ts";
 import { int, ints } from "./attributes.ts";
 import type { Attribute, Dim, Graph, Node, ValueInfo } from "./graph.ts";
 
@@ -116,6 +116,14 @@ export class GraphBuilder {
   /** A float32 scalar. */
   scalar(value: number): string {
     return this.constant(float32([], [value]), "scalar");
+  }
+
+  /** A float32 constant of nothing but ones; one for each shape. */
+  ones(dims: readonly number[]): string {
+    const key = `ones ${dims.join()}`;
+    const known = this.shared.get(key) ?? this.constant(float32(dims, new Float32Array(sizeOf(dims)).fill(1)), "ones");
+    this.shared.set(key, known);
+    return known;
   }
 
   /** A one-dimensional int64 constant. */

@@ -1,5 +1,4 @@
 import { float, getFloat, getInt, int, ints } from "../../ir/attributes.ts";
-import { float32, sizeOf } from "../../tensor/index.ts";
 import type { GradientContext, GradientRule } from "../context.ts";
 import { cast, floatType, has, knownSizes, num, rankOf, refuse, upTo } from "../context.ts";
 
@@ -61,22 +60,22 @@ function isPlain(cx: GradientContext): boolean {
   return all(scale, 1) && (bias === "" || all(bias, 0));
 }
 
-/** n and 1/√(var + ε): from the outputs of the node, else in one more node of one pass; float32 alone has that kernel. */
-function normalizeRows(cx: GradientContext, x: string, axis: number, axes: readonly number[]) {
-  if (floatType(cx) !== "float32") return normalize(cx, x, axes);
-  const [y = "", m = "", ownInverse = ""] = cx.node.outputs;
-  const own = ownInverse === "" ? "" : isPlain(cx) ? y : m === "" ? "" : cx.b.mul(cx.b.sub(x, m), ownInverse);
-  if (own !== "")
-    return { n: own, inverse: ownInverse, back: (dn: string) => normalizeBack(cx, dn, own, ownInverse, axes) };
+/**
+ * n and 1/√(var + ε): from the outputs of the node (`plain`: its output is n), else in one more node of one pass; float32
+ * alone has that kernel.
+ */
+function normalizeRows(cx: GradientContext, x: string, axis: number, axes: readonly number[], plain: boolean) {
+  const { b } = cx;
   const sizes = knownSizes(cx, x, axis);
-  if (sizes === null) return normalize(cx, x, axes);
-  const ones = cx.b.constant(float32(sizes, new Float32Array(sizeOf(sizes)).fill(1)), "ones");
-  const epsilon = float(getFloat(cx.node, "epsilon", 1e-5));
-  const [n, , inverse] = cx.b.opN("LayerNormalization", [x, ones], 3, { axis: int(axis), epsilon }) as [
-    string,
-    string,
-    string,
-  ];
+  const [y = "", m = "", found = ""] = cx.node.outputs;
+  const kept = found !== "" && (plain || m !== "");
+  if (floatType(cx) !== "float32" || (!kept && sizes === null)) return normalize(cx, x, axes);
+  const again = (): readonly [string, string] => {
+    const attributes = { axis: int(axis), epsilon: float(getFloat(cx.node, "epsilon", 1e-5)) };
+    const [n, , inverse] = b.opN("LayerNormalization", [x, b.ones(sizes!)], 3, attributes);
+    return [n!, inverse!];
+  };
+  const [n, inverse] = kept ? [plain ? y : b.mul(b.sub(x, m), found), found] : again();
   return { n, inverse, back: (dn: string): string => normalizeBack(cx, dn, n, inverse, axes) };
 }
 
@@ -88,9 +87,10 @@ export const LayerNormalization: GradientRule = (cx, dys) => {
   const axis = getInt(node, "axis", -1);
   const first = axis < 0 ? axis + rank : axis;
   const axes = upTo(rank, first);
-  const { n, inverse, back } = normalizeRows(cx, x, first, axes);
+  const plain = isPlain(cx);
+  const { n, inverse, back } = normalizeRows(cx, x, first, axes, plain);
   const [dy, dMean, dInverse] = [dys[0] ?? null, dys[1] ?? null, dys[2] ?? null];
-  const parts: string[] = dy === null ? [] : [back(isPlain(cx) ? dy : b.mul(dy, scale))];
+  const parts: string[] = dy === null ? [] : [back(plain ? dy : b.mul(dy, scale))];
   if (dMean !== null || dInverse !== null) {
     // mean = Σ x/k      inverse = (variance + ε)^(-½), whose derivative is -inverse²·n/k
     const count = cast(cx, b.div(b.op("Size", [x]), b.op("Size", [inverse])), floatType(cx));

@@ -1,5 +1,4 @@
 import { getFloat, getInt, GraphBuilder, int, ints, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
-import { float32 } from "../../tensor/index.ts";
 import { readers } from "../uses.ts";
 
 /**
@@ -34,8 +33,7 @@ export function channelBlocks(graph: Graph, dimsOf: DimsOf, block: number): Grap
         (node.op === "Resize" && constant(node.inputs[2]) && (readBy.get(y) ?? []).some((n) => joins(n, y, inBlocks))));
     if (enters) {
       const c = channelsOf(y);
-      const weight = b.constant(float32([c, 1, 1, 1], new Float32Array(c).fill(1)), "same");
-      const same = b.op("Conv", [x, weight], { group: int(c), kernel_shape: ints([1, 1]) }, "blocks");
+      const same = b.op("Conv", [x, b.ones([c, 1, 1, 1])], { group: int(c), kernel_shape: ints([1, 1]) }, "blocks");
       b.append({ ...node, inputs: [same, ...node.inputs.slice(1)] });
       if (node.op === "Resize") pools++;
     } else b.append(node);

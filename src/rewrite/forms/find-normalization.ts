@@ -1,5 +1,5 @@
 import { constantOf, float, getInt, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
-import { float32, type Tensor } from "../../tensor/index.ts";
+import type { Tensor } from "../../tensor/index.ts";
 import { producers, readers } from "../uses.ts";
 
 /**
@@ -74,12 +74,6 @@ export function findNormalization(graph: Graph, dimsOf: DimsOf): Graph {
   if (found.size === 0) return graph;
 
   const b = GraphBuilder.rewriting(graph);
-  const ones = new Map<number, string>();
-  const onesOf = (d: number): string => {
-    const own = ones.get(d) ?? b.constant(float32([d], new Float32Array(d).fill(1)), "ones");
-    ones.set(d, own);
-    return own;
-  };
   for (const node of graph.nodes) {
     const form = found.get(node);
     if (form === undefined) {
@@ -87,7 +81,7 @@ export function findNormalization(graph: Graph, dimsOf: DimsOf): Graph {
       continue;
     }
     const [scale, ...bias] = form.affine;
-    const inputs = [form.x, scale === "" ? onesOf(dimsOf(form.x)!.at(-1) as number) : scale!, ...bias];
+    const inputs = [form.x, scale === "" ? b.ones([dimsOf(form.x)!.at(-1) as number]) : scale!, ...bias];
     const attributes = { axis: int(-1), epsilon: float(form.epsilon) };
     b.append({ ...node, op: "LayerNormalization", inputs, attributes });
   }

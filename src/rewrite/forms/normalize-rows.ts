@@ -1,5 +1,4 @@
 import { float, getFloat, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
-import { float32, sizeOf } from "../../tensor/index.ts";
 
 /**
  * An InstanceNormalization of float32 that neither scales nor shifts (the inner part of a group normalization, as
@@ -18,7 +17,7 @@ export function normalizeRows(graph: Graph, dimsOf: DimsOf): Graph {
     b.append({
       ...node,
       op: "LayerNormalization",
-      inputs: [node.inputs[0]!, b.constant(float32(space, new Float32Array(sizeOf(space)).fill(1)), "ones")],
+      inputs: [node.inputs[0]!, b.ones(space)],
       outputs: [y, b.fresh(`${y}_mean`), b.fresh(`${y}_inverse`)],
       attributes: { axis: int(2), epsilon: float(getFloat(node, "epsilon", 1e-5)) },
     });

@@ -34,12 +34,6 @@ export function normalizeToLinear(graph: Graph, dimsOf: DimsOf): Graph {
   const once = (name: string): boolean => readBy.get(name)?.length === 1 && !isOutput.has(name);
   const b = GraphBuilder.rewriting(graph);
   const replaced = new Map<Node, readonly Node[]>();
-  const ones = new Map<number, string>();
-  const onesOf = (d: number): string => {
-    const known = ones.get(d) ?? b.constant(float32([d], new Float32Array(d).fill(1)), "ones");
-    ones.set(d, known);
-    return known;
-  };
 
   for (const node of graph.nodes) {
     if (node.op !== "LayerNormalization" || node.domain !== "") continue;
@@ -56,7 +50,7 @@ export function normalizeToLinear(graph: Graph, dimsOf: DimsOf): Graph {
     const linear = ({ op, inputs: [a, w] }: Node): boolean =>
       op === "MatMul" && a === y && once(w!) && constant(w, 2)?.dims[0] === d;
     if (layers.length === 0 || !layers.every(linear)) continue;
-    replaced.set(node, [{ ...node, inputs: [x, onesOf(d)] }]);
+    replaced.set(node, [{ ...node, inputs: [x, b.ones([d])] }]);
     for (const layer of layers) {
       const { weights, shift } = through(constant(layer.inputs[1], 2)!, scale.data, bias?.data ?? null);
       const inputs = [y, b.constant(weights, layer.inputs[1]!)];
