@@ -1,5 +1,6 @@
 import type { Model, ValueInfo } from "../ir/graph.ts";
 import { inferTypes } from "../ir/infer.ts";
+import { dimsIn, typesOf } from "../ir/known.ts";
 import { raiseOpset } from "../ir/raise.ts";
 import { decompose, type Decomposed } from "../rewrite/decompose/index.ts";
 import { inlineFunctions } from "../rewrite/inline-functions.ts";
@@ -28,8 +29,6 @@ export function prepare(
     after === null || names.some((name) => after.has(name) && before!.has(name));
   const done = decompose(typed, { only: (node) => on(node.outputs) });
   const made = reusePieces(done.model, new Set(path?.wrt));
-  const types = new Map(made.graph.values);
-  for (const v of [...made.graph.outputs, ...made.graph.inputs]) types.set(v.name, v);
-  const graph = normalizeRows(made.graph, (name) => types.get(name)?.dims ?? null);
-  return { ...done, model: { ...made, graph }, types };
+  const graph = normalizeRows(made.graph, dimsIn(made.graph));
+  return { ...done, model: { ...made, graph }, types: typesOf(made.graph) };
 }

@@ -1,9 +1,9 @@
 import { MarauderError } from "../errors.ts";
 import { int, subgraphs } from "../ir/attributes.ts";
 import { GraphBuilder, tensorInfo } from "../ir/builder.ts";
-import { constantOf } from "../ir/infer.ts";
+import { constantValues } from "../ir/known.ts";
 import type { Dim, DimsOf, Graph, Model, Node, ValueInfo } from "../ir/graph.ts";
-import { isFloat, type DType, type Tensor } from "../tensor/index.ts";
+import { isFloat, type DType } from "../tensor/index.ts";
 import { ifGradient } from "./branches.ts";
 import { sumTo } from "./broadcast.ts";
 import { constantOfShape, num, type GradientContext } from "./context.ts";
@@ -257,19 +257,6 @@ function checkNames(graph: Graph, types: ReadonlyMap<string, ValueInfo>, of: str
       );
     }
   }
-}
-
-/** Constants by name, from the graph's table and from Constant nodes. */
-function constantValues(graph: Graph): Map<string, Tensor> {
-  const inputs = new Set(graph.inputs.map((v) => v.name));
-  const out = new Map<string, Tensor>();
-  for (const [name, value] of graph.constants) if (!inputs.has(name)) out.set(name, value);
-  for (const node of graph.nodes) {
-    if (node.op !== "Constant" || node.domain !== "") continue;
-    const value = constantOf(node);
-    if (value !== null) out.set(node.outputs[0]!, value);
-  }
-  return out;
 }
 
 /** Values that a node reads, those captured by its sub-graphs included. */

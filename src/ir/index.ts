@@ -1,6 +1,7 @@
 export * from "./graph.ts";
 export * from "./attributes.ts";
 export * from "./builder.ts";
+export { constantValues, dimsIn, typesOf } from "./known.ts";
 export { decodeModel, type DecodeOptions } from "./decode.ts";
 export { encodeApart, encodeModel } from "./encode.ts";
 export { functionsOf, referenceOf, type ModelFunction } from "./functions.ts";

@@ -4,6 +4,7 @@ import { subgraphs } from "./attributes.ts";
 import { mapGraphs, withoutTraining } from "./provenance.ts";
 import type { Graph, Model, Node, ValueInfo } from "./graph.ts";
 import { constantOf, inferTypes } from "./infer.ts";
+import { typesOf } from "./known.ts";
 import { rewrites } from "./raise/rewrites.ts";
 import type { Emit } from "./raise/emit.ts";
 
@@ -78,8 +79,7 @@ interface Facts {
 }
 
 function factsOf(graph: Graph): Facts {
-  const types = new Map(graph.values);
-  for (const v of [...graph.outputs, ...graph.inputs]) types.set(v.name, v);
+  const types = typesOf(graph);
   for (const [name, { dtype, dims }] of graph.constants) types.set(name, { name, dtype, dims, kind: "tensor" });
   const inputs = new Set(graph.inputs.map((i) => i.name));
   const tensors = new Map([...graph.constants].filter(([name]) => !inputs.has(name)));

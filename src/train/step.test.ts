@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { plainSgd } from "../../test/support/plain-sgd.ts";
 import { ortEngine } from "../engine/ort-node.ts";
 import { seeded } from "../random/index.ts";
 import { float32 } from "../tensor/index.ts";
 import { buildArchitecture, type Trainable } from "./architectures.ts";
-import { updateRule, type UpdateOptions } from "./optimizers.ts";
+import { updateRule } from "./optimizers.ts";
 import { pack } from "./parameters.ts";
 import { frozenOf, openPrograms } from "./programs.ts";
 import type { Arch } from "./trainer.ts";
@@ -63,17 +64,6 @@ function lossOf(arch: Arch, t: Trainable, p: Float64Array, x: number[][], target
   return loss;
 }
 
-const plainSgd: UpdateOptions = {
-  optimizer: "sgd",
-  momentum: 0.9,
-  nesterov: false,
-  weightDecay: 0,
-  decay: null,
-  decayed: "all",
-  clipNorm: null,
-  ema: 0,
-};
-
 describe.each<[Arch, number[]]>([
   ["logistic", [4]],
   ["mlp", [4]],
@@ -93,7 +83,7 @@ describe.each<[Arch, number[]]>([
 
   it("has the loss and the gradient of the definition, by central differences in float64", async () => {
     const programs = openPrograms(ortEngine, trainable, 1);
-    const rule = updateRule(plainSgd);
+    const rule = updateRule(plainSgd(0.9));
     const parameters = pack(trainable.model, programs.layout).map((v) => v + 0.05 * rng.normal());
     const states = [new Float32Array(parameters.length)];
     const weights = new Float32Array(5).fill(1);

@@ -1,5 +1,5 @@
 import { grad } from "../grad/index.ts";
-import { GraphBuilder, inferTypes, int, type Graph, type Model } from "../ir/index.ts";
+import { dimsIn, GraphBuilder, inferTypes, int, type Graph, type Model } from "../ir/index.ts";
 import {
   findGelu,
   findNormalization,
@@ -16,7 +16,6 @@ import { targetDims, type Loss } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, type Layout } from "./parameters.ts";
 import type { Trainable } from "./architectures.ts";
-import { knownOf } from "./clipping/batch-axis.ts";
 
 /** Names of the inputs that the graphs here add to a model's own. */
 export const names = {
@@ -79,7 +78,7 @@ export function stepProgram(
   const weights = weighted.input(names.weights, "float32", [null]);
   const loss = weighted.reduceSum(weighted.mul(attached.rows, weights), [0], false);
   const typed = inferTypes({ ...attached.model, graph: weighted.build() });
-  const tables = tableProducts(typed.graph, knownOf(typed.graph).dims);
+  const tables = tableProducts(typed.graph, dimsIn(typed.graph));
   const model = fewerProducts({ ...typed, graph: tables }, LEAST_CHANNELS);
   const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
   const b = new GraphBuilder(balanced(made.model, loss));
@@ -114,7 +113,7 @@ const LEAST_CHANNELS = 20;
  */
 export function fewerProducts(model: Model, leastChannels?: number): Model {
   const typed = inferTypes(model);
-  const dimsOf = knownOf(typed.graph).dims;
+  const dimsOf = dimsIn(typed.graph);
   const filtered = winograd(typed.graph, dimsOf, leastChannels);
   return { ...typed, graph: withMoments(findNormalization(findGelu(filtered), dimsOf)) };
 }
@@ -123,7 +122,7 @@ export function fewerProducts(model: Model, leastChannels?: number): Model {
 export function balanced(model: Model, loss: string): Graph {
   const { graph } = inferTypes(model);
   const kernels = remakeKernels(graph, graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1);
-  const dimsOf = knownOf(graph).dims;
+  const dimsOf = dimsIn(graph);
   return geluByErf(mergeReshapes(gatherHeads(narrowSums(kernels, dimsOf), dimsOf)));
 }
 

@@ -1,6 +1,6 @@
 import { MarauderError } from "../../errors.ts";
-import { constantOf, GraphBuilder, inferContents, subgraphs } from "../../ir/index.ts";
-import type { Graph, Model, Node } from "../../ir/index.ts";
+import { constantValues, GraphBuilder, inferContents, subgraphs, typesOf } from "../../ir/index.ts";
+import type { Model, Node } from "../../ir/index.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { refuse, type Site } from "./context.ts";
 import { decompositions } from "./table.ts";
@@ -58,8 +58,7 @@ function onePass(
 ): Model {
   const { model: typed, contents } = inferContents(model);
   const { graph } = typed;
-  const types = new Map(graph.values);
-  for (const v of [...graph.outputs, ...graph.inputs]) types.set(v.name, v);
+  const types = typesOf(graph);
   const constants = constantValues(graph);
   const b = new GraphBuilder({ ...graph, nodes: [] });
   for (const name of allNames(graph.nodes)) b.fresh(name);
@@ -109,18 +108,6 @@ const smallNumbers = (value: Tensor | undefined): readonly number[] | null =>
   value === undefined || value.dtype === "string" || value.data.length > 4096
     ? null
     : Array.from(value.data as ArrayLike<number | bigint>, Number);
-
-/** Constants of the graph by name: initializers that no input overrides, and Constant nodes. */
-function constantValues(graph: Graph): Map<string, Tensor> {
-  const inputs = new Set(graph.inputs.map((v) => v.name));
-  const out = new Map<string, Tensor>();
-  for (const [name, value] of graph.constants) if (!inputs.has(name)) out.set(name, value);
-  for (const node of graph.nodes) {
-    const value = node.op === "Constant" && node.domain === "" ? constantOf(node) : null;
-    if (value !== null) out.set(node.outputs[0]!, value);
-  }
-  return out;
-}
 
 /** Every name of the nodes, sub-graphs included: a new name must shadow nothing. */
 function* allNames(nodes: readonly Node[]): Generator<string> {

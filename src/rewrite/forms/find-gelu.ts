@@ -1,4 +1,4 @@
-import { constantOf, type Graph, type Node } from "../../ir/index.ts";
+import { constantValues, type Graph, type Node } from "../../ir/index.ts";
 import { producers, readers } from "../uses.ts";
 
 /** How near a constant must be to the one of the formula: float32 rounds it to 6e-8 of itself. */
@@ -10,6 +10,7 @@ const NEAR = 1e-6;
  * graph then needs opset 20, or `geluByErf` behind the gradient.
  */
 export function findGelu(graph: Graph): Graph {
+  const constants = constantValues(graph);
   const madeBy = producers(graph);
   const readBy = readers(graph);
   const isOutput = new Set(graph.outputs.map((o) => o.name));
@@ -18,8 +19,7 @@ export function findGelu(graph: Graph): Graph {
     return all.length === 1 && !isOutput.has(name) ? all[0]! : null;
   };
   const number = (name: string): number | null => {
-    const node = madeBy.get(name);
-    const value = graph.constants.get(name) ?? (node?.op === "Constant" ? constantOf(node) : null);
+    const value = constants.get(name);
     return value?.data.length === 1 ? Number(value.data[0]) : null;
   };
   const is = (name: string, value: number): boolean => Math.abs((number(name) ?? NaN) / value - 1) < NEAR;

@@ -1,6 +1,14 @@
-import { constantOf, float, getInt, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
-import type { Tensor } from "../../tensor/index.ts";
-import { producers, readers } from "../uses.ts";
+import {
+  constantValues,
+  float,
+  getInt,
+  GraphBuilder,
+  int,
+  type DimsOf,
+  type Graph,
+  type Node,
+} from "../../ir/index.ts";
+import { readers } from "../uses.ts";
 
 /**
  * (x - mean)/√(mean of its squares + ε) along the last axis, s·n + β behind it, as exporters wrote it before there was an
@@ -8,15 +16,11 @@ import { producers, readers } from "../uses.ts";
  * reads the values between. Value names stay. Needs opset 17 or later.
  */
 export function findNormalization(graph: Graph, dimsOf: DimsOf): Graph {
-  const madeBy = producers(graph);
+  const constants = constantValues(graph);
   const readBy = readers(graph);
   const isOutput = new Set(graph.outputs.map((o) => o.name));
-  const constant = (name: string | undefined): Tensor | null => {
-    const node = madeBy.get(name ?? "");
-    return graph.constants.get(name ?? "") ?? (node?.op === "Constant" ? constantOf(node) : null);
-  };
   const number = (name: string): number | null => {
-    const value = constant(name);
+    const value = constants.get(name);
     return value?.dtype === "float32" && value.data.length === 1 ? Number(value.data[0]) : null;
   };
   const all = (name: string): readonly Node[] => (isOutput.has(name) ? [] : (readBy.get(name) ?? []));
@@ -27,7 +31,7 @@ export function findNormalization(graph: Graph, dimsOf: DimsOf): Graph {
   const other = (node: Node, name: string): string => node.inputs.find((input) => input !== name) ?? name;
   const isMean = (node: Node | null): node is Node => {
     if (node?.op !== "ReduceMean" || node.domain !== "" || getInt(node, "keepdims", 1) === 0) return false;
-    const axes = constant(node.inputs[1]);
+    const axes = constants.get(node.inputs[1] ?? "");
     const rank = dimsOf(node.inputs[0]!)?.length ?? 0;
     return axes?.data.length === 1 && rank > 0 && [-1, rank - 1].includes(Number(axes.data[0]));
   };

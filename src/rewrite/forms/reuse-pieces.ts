@@ -1,5 +1,5 @@
-import { constantOf, getInt, getInts, GraphBuilder, inferTypes, toNumber } from "../../ir/index.ts";
-import type { Dim, Model, Node } from "../../ir/index.ts";
+import { constantValues, dimsIn, getInt, getInts, GraphBuilder, inferTypes, toNumber } from "../../ir/index.ts";
+import type { Model, Node } from "../../ir/index.ts";
 import { producers } from "../uses.ts";
 
 /** Pieces that were joined along an axis, and the operators that only moved axes since, in their order. */
@@ -24,16 +24,12 @@ interface Cut {
  */
 export function reusePieces(model: Model, keep: ReadonlySet<string>): Model {
   const { graph } = model;
-  const types = new Map([...graph.values, ...[...graph.inputs, ...graph.outputs].map((v) => [v.name, v] as const)]);
-  const dims = (name: string): readonly Dim[] | null =>
-    graph.constants.get(name)?.dims ?? types.get(name)?.dims ?? null;
+  const dims = dimsIn(graph);
   const madeBy = producers(graph);
-  const inputs = new Set(graph.inputs.map((v) => v.name));
+  const constants = constantValues(graph);
   const numbers = (name: string | undefined): number[] | null => {
-    const node = madeBy.get(name ?? "");
-    const value =
-      node === undefined ? graph.constants.get(name ?? "") : node.op === "Constant" ? constantOf(node) : null;
-    return value?.dtype === "int64" && !inputs.has(name!) ? Array.from(value.data as BigInt64Array, toNumber) : null;
+    const value = constants.get(name ?? "");
+    return value?.dtype === "int64" ? Array.from(value.data as BigInt64Array, toNumber) : null;
   };
 
   /** What stands joined along `axis` of a value. */

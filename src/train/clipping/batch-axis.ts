@@ -1,5 +1,15 @@
 import { excerpt, MarauderError } from "../../errors.ts";
-import { getInt, getInts, subgraphs, toNumber, type Dim, type Graph, type Node } from "../../ir/index.ts";
+import {
+  constantValues,
+  dimsIn,
+  getInt,
+  getInts,
+  subgraphs,
+  toNumber,
+  type Dim,
+  type Graph,
+  type Node,
+} from "../../ir/index.ts";
 import { namesRead } from "../../rewrite/index.ts";
 
 /** What is known of shapes and contents of a graph's values. */
@@ -226,16 +236,11 @@ function outputAxis(node: Node, axes: ReadonlyMap<string, number>, known: Known)
 
 /** What inference knows of a graph, in the form that `batchAxes` asks for. */
 export function knownOf(graph: Graph): Known {
-  const types = new Map(graph.values);
-  for (const v of [...graph.outputs, ...graph.inputs]) types.set(v.name, v);
+  const constants = constantValues(graph);
   return {
-    dims: (name) => graph.constants.get(name)?.dims ?? types.get(name)?.dims ?? null,
+    dims: dimsIn(graph),
     integers(name) {
-      let value = name === undefined ? undefined : graph.constants.get(name);
-      if (value === undefined && name !== undefined) {
-        const made = graph.nodes.find((n) => n.op === "Constant" && n.outputs[0] === name)?.attributes["value"];
-        if (made?.type === "tensor") value = made.value;
-      }
+      const value = constants.get(name ?? "");
       if (value?.dtype === "int64") return Array.from(value.data as BigInt64Array, toNumber);
       return value?.dtype === "int32" ? Array.from(value.data as Int32Array) : null;
     },

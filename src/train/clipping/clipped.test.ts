@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { plainSgd } from "../../../test/support/plain-sgd.ts";
 import { modelOf } from "../../../test/support/run-graph.ts";
 import { ortEngine } from "../../engine/ort-node.ts";
 import { float, GraphBuilder, int, ints } from "../../ir/index.ts";
@@ -193,16 +194,7 @@ for (const arch of ["char-lstm", "gpt"] as const) {
   }
 }
 
-const sgd = updateRule({
-  optimizer: "sgd",
-  momentum: 0,
-  nesterov: false,
-  weightDecay: 0,
-  decay: null,
-  decayed: "all",
-  clipNorm: null,
-  ema: 0,
-});
+const sgd = updateRule(plainSgd(0));
 
 const row = (t: Tensor, i: number): Tensor => {
   const width = t.data.length / t.dims[0]!;
