@@ -39,6 +39,16 @@ export function readers(graph: Graph): Map<string, Node[]> {
   return out;
 }
 
+/** Tells the node that alone reads a value; null where there are none or several, or the value is an output of the graph. */
+export function onlyReaders(graph: Graph): (name: string) => Node | null {
+  const readBy = readers(graph);
+  const isOutput = new Set(graph.outputs.map((o) => o.name));
+  return (name) => {
+    const all = readBy.get(name) ?? [];
+    return all.length === 1 && !isOutput.has(name) ? all[0]! : null;
+  };
+}
+
 /** The names of all values that depend on one of `sources`, these included. */
 export function dependents(graph: Graph, sources: Iterable<string>): Set<string> {
   const out = new Set<string>(sources);

@@ -1,5 +1,5 @@
 import { constantValues, type Graph, type Node } from "../../ir/index.ts";
-import { producers, readers } from "../uses.ts";
+import { onlyReaders, producers } from "../uses.ts";
 
 /** How near a constant must be to the one of the formula: float32 rounds it to 6e-8 of itself. */
 const NEAR = 1e-6;
@@ -12,12 +12,7 @@ const NEAR = 1e-6;
 export function findGelu(graph: Graph): Graph {
   const constants = constantValues(graph);
   const madeBy = producers(graph);
-  const readBy = readers(graph);
-  const isOutput = new Set(graph.outputs.map((o) => o.name));
-  const onlyReader = (name: string): Node | null => {
-    const all = readBy.get(name) ?? [];
-    return all.length === 1 && !isOutput.has(name) ? all[0]! : null;
-  };
+  const onlyReader = onlyReaders(graph);
   const number = (name: string): number | null => {
     const value = constants.get(name);
     return value?.data.length === 1 ? Number(value.data[0]) : null;

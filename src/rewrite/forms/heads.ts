@@ -1,6 +1,6 @@
 import { getInt, getInts, GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
 import { int64 } from "../../tensor/index.ts";
-import { dependents, producers, readers } from "../uses.ts";
+import { dependents, onlyReaders, producers, readers } from "../uses.ts";
 
 /** Fewest numbers in a row that is moved as a whole. */
 const LEAST_ROW = 8;
@@ -12,8 +12,7 @@ const LEAST_ROW = 8;
  */
 export function gatherHeads(graph: Graph, dimsOf: DimsOf): Graph {
   const madeBy = producers(graph);
-  const readBy = readers(graph);
-  const isOutput = new Set(graph.outputs.map((o) => o.name));
+  const onlyReader = onlyReaders(graph);
   const varying = dependents(
     graph,
     graph.inputs.map((i) => i.name),
@@ -28,7 +27,7 @@ export function gatherHeads(graph: Graph, dimsOf: DimsOf): Graph {
     node?.op === "Transpose" && node.domain === "" ? (getInts(node, "perm")?.join() ?? "") : "";
   const product = (name: string): Node | null => {
     const node = madeBy.get(name);
-    return node?.op === "MatMul" && readBy.get(name)?.length === 1 && !isOutput.has(name) ? node : null;
+    return node?.op === "MatMul" && onlyReader(name) !== null ? node : null;
   };
   /** What can be done with a transposition: rows are as long as the last axis, which stays the last one. */
   const ways: Record<string, (node: Node) => readonly [number, number, number] | null> = {

@@ -1,6 +1,6 @@
 import { getInt, getInts, GraphBuilder, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
 import { float32, type Tensor } from "../../tensor/index.ts";
-import { producers, readers } from "../uses.ts";
+import { onlyReaders, producers, readers } from "../uses.ts";
 
 /**
  * Gives every LayerNormalization its mean and 1/deviation as outputs: the gradient reads them and need not normalize
@@ -31,7 +31,7 @@ export function normalizeToLinear(graph: Graph, dimsOf: DimsOf): Graph {
     const value = graph.constants.get(name ?? "");
     return value?.dtype === "float32" && value.dims.length === rank ? (value as Tensor<"float32">) : null;
   };
-  const once = (name: string): boolean => readBy.get(name)?.length === 1 && !isOutput.has(name);
+  const onlyReader = onlyReaders(graph);
   const b = GraphBuilder.rewriting(graph);
   const replaced = new Map<Node, readonly Node[]>();
 
@@ -48,7 +48,7 @@ export function normalizeToLinear(graph: Graph, dimsOf: DimsOf): Graph {
     if (isOutput.has(y) || (axis !== -1 && axis !== rank - 1)) continue;
     const layers = readBy.get(y) ?? [];
     const linear = ({ op, inputs: [a, w] }: Node): boolean =>
-      op === "MatMul" && a === y && once(w!) && constant(w, 2)?.dims[0] === d;
+      op === "MatMul" && a === y && onlyReader(w!) !== null && constant(w, 2)?.dims[0] === d;
     if (layers.length === 0 || !layers.every(linear)) continue;
     replaced.set(node, [{ ...node, inputs: [x, b.ones([d])] }]);
     for (const layer of layers) {
@@ -59,7 +59,8 @@ export function normalizeToLinear(graph: Graph, dimsOf: DimsOf): Graph {
         replaced.set(layer, [{ ...layer, inputs }]);
         continue;
       }
-      const add = once(out) && readBy.get(out)![0]!.op === "Add" ? readBy.get(out)![0]! : null;
+      const next = onlyReader(out);
+      const add = next?.op === "Add" ? next : null;
       const own =
         add === null
           ? null

@@ -1,5 +1,5 @@
 import type { Graph, Node } from "../../ir/index.ts";
-import { producers, readers } from "../uses.ts";
+import { onlyReaders, producers } from "../uses.ts";
 
 /**
  * MaxPool(Relu(x)) as Relu(MaxPool(x)), where nothing else reads the Relu: the same numbers, since the larger of two
@@ -7,16 +7,14 @@ import { producers, readers } from "../uses.ts";
  */
 export function poolBeforeRelu(graph: Graph): Graph {
   const madeBy = producers(graph);
-  const readBy = readers(graph);
-  const isOutput = new Set(graph.outputs.map((o) => o.name));
+  const onlyReader = onlyReaders(graph);
   const replaced = new Map<Node, Node>();
   for (const pool of graph.nodes) {
     if (pool.op !== "MaxPool" || pool.domain !== "" || pool.outputs.filter((name) => name !== "").length !== 1)
       continue;
     const [middle] = pool.inputs as [string];
     const relu = madeBy.get(middle);
-    if (relu?.op !== "Relu" || relu.domain !== "" || isOutput.has(middle)) continue;
-    if (readBy.get(middle)?.length !== 1) continue;
+    if (relu?.op !== "Relu" || relu.domain !== "" || onlyReader(middle) === null) continue;
     // The names keep their places: the first node of the pair makes the inner value, the second the outer one.
     replaced.set(relu, { ...pool, inputs: relu.inputs, outputs: [middle] });
     replaced.set(pool, { ...relu, inputs: [middle], outputs: [pool.outputs[0]!] });

@@ -1,6 +1,6 @@
 import { getInt, GraphBuilder } from "../../ir/index.ts";
 import type { DimsOf, Graph, Node } from "../../ir/index.ts";
-import { producers, readers } from "../uses.ts";
+import { onlyReaders, producers } from "../uses.ts";
 
 /** Up to so many rows the gradient of a table is a product (rule of Gather): beyond, adding rows up is faster. */
 export const SMALL_TABLE = 128;
@@ -13,12 +13,7 @@ export const SMALL_TABLE = 128;
  */
 export function tableProducts(graph: Graph, dims: DimsOf): Graph {
   const madeBy = producers(graph);
-  const readBy = readers(graph);
-  const outputs = new Set(graph.outputs.map((v) => v.name));
-  const onlyReader = (name: string): Node | null => {
-    const all = readBy.get(name) ?? [];
-    return all.length === 1 && !outputs.has(name) && all[0]!.domain === "" ? all[0]! : null;
-  };
+  const onlyReader = onlyReaders(graph);
   const fixed = (name: string, rank: number): readonly number[] | null => {
     const known = dims(name);
     return known?.length === rank && known.every((d) => typeof d === "number") ? known : null;
@@ -32,7 +27,8 @@ export function tableProducts(graph: Graph, dims: DimsOf): Graph {
     const weight = fixed(product.inputs[1]!, 2);
     if (table === null || weight === null || table[0]! > Math.min(SMALL_TABLE, 2 * table[1]!)) continue;
     const next = onlyReader(product.outputs[0]!);
-    const bias = next?.op === "Add" ? next.inputs.find((name) => name !== product.outputs[0]) : undefined;
+    const bias =
+      next?.op === "Add" && next.domain === "" ? next.inputs.find((name) => name !== product.outputs[0]) : undefined;
     const ends = bias !== undefined && fixed(bias, 1) !== null;
     before.set(ends ? next! : product, ends ? [gather, product] : [gather]);
   }
