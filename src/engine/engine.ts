@@ -4,6 +4,11 @@ import type { Tensor } from "../tensor/index.ts";
 export interface SessionOptions {
   /** Threads inside one operator. Results of several threads may differ in the last bits. */
   readonly threads?: number;
+  /**
+   * Whether threads are for runs side by side (`Session.runAll`) in place of the inside of operators: then each lane has a
+   * copy of the model and one thread. An engine may have fewer lanes than threads, or one.
+   */
+  readonly lanes?: boolean;
 }
 
 /** Runs ONNX models. Two implementations: ONNX Runtime, and a float64 interpreter that serves as the oracle. */
@@ -15,18 +20,31 @@ export interface Engine {
   load(model: Model, options?: SessionOptions): Promise<Session>;
 }
 
+/** One run of a model. */
+export interface Run {
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** The outputs wanted, all when absent. */
+  readonly fetches?: readonly string[] | undefined;
+  /** Tensors of an output's type and shape, which an engine may write to instead of making one. */
+  readonly into?: Readonly<Record<string, Tensor>> | undefined;
+}
+
 /** A loaded model: a resource, closed by its owner. */
 export interface Session {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /**
-   * `fetches` names the outputs wanted, all when absent. Feeds are not modified; outputs are fresh, but for those with a
-   * tensor in `into`, of their type and shape, which an engine may write to instead of making one.
-   */
-  run(
-    feeds: Readonly<Record<string, Tensor>>,
-    fetches?: readonly string[],
-    into?: Readonly<Record<string, Tensor>>,
-  ): Promise<Record<string, Tensor>>;
+  /** How many runs of `runAll` go side by side. */
+  readonly lanes: number;
+  /** Feeds are not modified; outputs are fresh, but for those with a tensor in `into`. */
+  run(feeds: Run["feeds"], fetches?: Run["fetches"], into?: Run["into"]): Promise<Record<string, Tensor>>;
+  /** The outputs of several runs, in their order: as many at a time as there are lanes. The lanes do not change a bit of them. */
+  runAll(runs: readonly Run[]): Promise<Record<string, Tensor>[]>;
   close(): Promise<void>;
+}
+
+/** `runAll` for a session that runs one thing at a time. */
+export async function inTurn(run: Session["run"], runs: readonly Run[]): Promise<Record<string, Tensor>[]> {
+  const answers: Record<string, Tensor>[] = [];
+  for (const { feeds, fetches, into } of runs) answers.push(await run(feeds, fetches, into));
+  return answers;
 }

@@ -1,3 +1,3 @@
-export type { Engine, Session, SessionOptions } from "./engine.ts";
+export type { Engine, Run, Session, SessionOptions } from "./engine.ts";
 export { ortEngine } from "./ort-node.ts";
 export { referenceEngine, type ReferenceOptions } from "./reference.ts";

@@ -4,6 +4,7 @@ import { excerpt, MarauderError } from "../errors.ts";
 import { encodeApart } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
 import type { DataOf, DType, Tensor } from "../tensor/index.ts";
+import { inTurn } from "./engine.ts";
 import type { Engine, Session, SessionOptions } from "./engine.ts";
 
 type Ort = typeof import("onnxruntime-node");
@@ -106,19 +107,22 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
   }
   let open = true;
   const types = new Map(model.graph.outputs.map((v) => [v.name, v.dtype]));
+  const run: Session["run"] = async (feeds, fetches, into) => {
+    if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
+    const wanted = fetches ?? session.outputNames;
+    // The binding takes the process down over a result of a type that it does not know.
+    for (const name of wanted) {
+      const dtype = types.get(name) ?? null;
+      if (dtype !== null && !crossing.has(dtype)) throw cannotCross(name, dtype);
+    }
+    return await runSession(ort, session, feeds, wanted, into ?? {});
+  };
   return {
     inputs: Object.freeze([...session.inputNames]),
     outputs: Object.freeze([...session.outputNames]),
-    async run(feeds, fetches, into) {
-      if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
-      const wanted = fetches ?? session.outputNames;
-      // The binding takes the process down over a result of a type that it does not know.
-      for (const name of wanted) {
-        const dtype = types.get(name) ?? null;
-        if (dtype !== null && !crossing.has(dtype)) throw cannotCross(name, dtype);
-      }
-      return await runSession(ort, session, feeds, wanted, into ?? {});
-    },
+    lanes: 1,
+    run,
+    runAll: (runs) => inTurn(run, runs),
     async close() {
       if (!open) return;
       open = false;

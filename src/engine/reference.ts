@@ -2,6 +2,7 @@ import { MarauderError } from "../errors.ts";
 import { subgraphs } from "../ir/attributes.ts";
 import type { Graph, Model } from "../ir/graph.ts";
 import type { Tensor } from "../tensor/index.ts";
+import { inTurn } from "./engine.ts";
 import type { Engine, Session } from "./engine.ts";
 import { evaluateNodes, isControl } from "./reference/control.ts";
 import { kernels } from "./reference/index.ts";
@@ -49,13 +50,16 @@ function load(model: Model, keepFloat64: boolean): Session {
   const outputs = graph.outputs.map((v) => v.name);
   const constants = new Map<string, Value>();
   for (const [name, t] of graph.constants) constants.set(name, fromTensor(t));
+  const run: Session["run"] = async (feeds, fetches = outputs) => {
+    const values = evaluate(model, constants, inputs, feeds, fetches);
+    return Object.fromEntries(fetches.map((name) => [name, toTensor(values.get(name)!, keepFloat64)]));
+  };
   return {
     inputs: inputs.filter((name) => !graph.constants.has(name)),
     outputs,
-    run: async (feeds, fetches = outputs) => {
-      const values = evaluate(model, constants, inputs, feeds, fetches);
-      return Object.fromEntries(fetches.map((name) => [name, toTensor(values.get(name)!, keepFloat64)]));
-    },
+    lanes: 1,
+    run,
+    runAll: (runs) => inTurn(run, runs),
     close: async () => {},
   };
 }
