@@ -1,30 +1,14 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { excerpt, MarauderError } from "../errors.ts";
+import { MarauderError } from "../errors.ts";
 import { encodeApart } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
-import type { DataOf, DType, Tensor } from "../tensor/index.ts";
 import { inTurn } from "./engine.ts";
-import type { Engine, Session, SessionOptions } from "./engine.ts";
+import type { Engine, Run, Session, SessionOptions } from "./engine.ts";
+import { laned } from "./laned.ts";
+import { checkCrossing, failedRun, tensorsOf, toPlain, wordsOf, type Plain, type PlainRun } from "./ort-values.ts";
 
 type Ort = typeof import("onnxruntime-node");
-
-/** Element types that cross the boundary between JavaScript and ONNX Runtime. */
-const crossing: ReadonlySet<DType> = new Set<DType>([
-  "float32",
-  "float64",
-  "float16",
-  "int8",
-  "int16",
-  "int32",
-  "int64",
-  "uint8",
-  "uint16",
-  "uint32",
-  "uint64",
-  "bool",
-  "string",
-]);
 
 let loading: Promise<Ort> | undefined;
 
@@ -53,22 +37,6 @@ function loadOrt(): Promise<Ort> {
 /** The binding refuses shared memory. */
 const unshared = (bytes: Uint8Array): Uint8Array => (bytes.buffer instanceof SharedArrayBuffer ? bytes.slice() : bytes);
 
-/** The signature of a C++ function, with parameters that may hold signatures themselves. */
-const SIGNATURE =
-  /(?:(?:static|virtual|const|void) )*[\w:<>,*&~ ]*::[\w~]+\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)(?: const)?(?: \[with [^\]]*\])? /g;
-
-/** The library's words without the source files and functions of its own build. */
-function wordsOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return excerpt(
-    text
-      .replace(/\/onnxruntime_src\/\S+\s/g, "")
-      .replace(SIGNATURE, "")
-      .replace(/[.\s]+$/, ""),
-    700,
-  );
-}
-
 /** ONNX Runtime's native CPU build. A run blocks the event loop, so long work belongs in a child process. */
 export const ortEngine: Engine = Object.freeze({
   id: "onnxruntime",
@@ -86,118 +54,74 @@ const LEAST_APART = 2 ** 16;
 const manySmall = ({ graph: { nodes } }: Model): boolean =>
   nodes.length > 2000 && !nodes.some(({ op }) => op === "Conv");
 
+/** Each lane holds a copy of the model and the values of a run: further threads go inside the operators of these. */
+const MOST_LANES = 8;
+
 async function load(model: Model, options: SessionOptions = {}): Promise<Session> {
   const { bytes, apart } = encodeApart(model, LEAST_APART);
   const ort = await loadOrt();
-  let session: InferenceSession;
+  const threads = options.threads ?? availableParallelism();
+  const lanes = options.lanes === true ? Math.min(threads, MOST_LANES) : 1;
+  const settings: InferenceSession.SessionOptions = {
+    executionProviders: ["cpu"],
+    intraOpNumThreads: Math.floor(threads / lanes),
+    interOpNumThreads: 1,
+    externalData: Array.from(apart, ([path, data]) => ({ path, data: unshared(data) })),
+    enableMemPattern: manySmall(model),
+    logSeverityLevel: 4, // errors come back as exceptions
+    // Threads that wait for work spin for a moment: a fifth faster for small models. Spinning without end would make
+    // runs three times slower on a busy machine.
+    extra: { session: { intra_op: { allow_spinning: "1", spin_duration_us: "50" } } },
+  };
+  let native: InferenceSession;
   try {
-    session = await ort.InferenceSession.create(bytes, {
-      executionProviders: ["cpu"],
-      intraOpNumThreads: options.threads ?? availableParallelism(),
-      interOpNumThreads: 1,
-      externalData: Array.from(apart, ([path, data]) => ({ path, data: unshared(data) })),
-      enableMemPattern: manySmall(model),
-      logSeverityLevel: 4, // errors come back as exceptions
-      // Threads that wait for work spin for a moment: a fifth faster for small models. Spinning without end would make
-      // runs three times slower on a busy machine.
-      extra: { session: { intra_op: { allow_spinning: "1", spin_duration_us: "50" } } },
-    });
+    native = await ort.InferenceSession.create(bytes, settings);
   } catch (cause) {
     throw new MarauderError("ENGINE_FAILED", `ONNX Runtime refused the model: ${wordsOf(cause)}`, { cause });
   }
   let open = true;
   const types = new Map(model.graph.outputs.map((v) => [v.name, v.dtype]));
-  const run: Session["run"] = async (feeds, fetches, into) => {
+  const checked = ({ feeds, fetches }: Run): PlainRun => {
     if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
-    const wanted = fetches ?? session.outputNames;
+    const wanted = fetches ?? native.outputNames;
     // The binding takes the process down over a result of a type that it does not know.
     for (const name of wanted) {
       const dtype = types.get(name) ?? null;
-      if (dtype !== null && !crossing.has(dtype)) throw cannotCross(name, dtype);
+      if (dtype !== null) checkCrossing(name, dtype);
     }
-    return await runSession(ort, session, feeds, wanted, into ?? {});
+    const plain = Object.entries(feeds).map(([name, value]) => [name, toPlain(name, value)]);
+    return { feeds: Object.fromEntries(plain) as Record<string, Plain>, fetches: wanted };
   };
-  return {
-    inputs: Object.freeze([...session.inputNames]),
-    outputs: Object.freeze([...session.outputNames]),
+  const run: Session["run"] = async (feeds, fetches, into = {}) => {
+    const plain = checked({ feeds, fetches });
+    const given: Record<string, OrtTensor> = {};
+    for (const [name, value] of Object.entries(plain.feeds)) given[name] = toOrt(ort, value);
+    const places: Record<string, OrtTensor | null> = {};
+    for (const name of plain.fetches) {
+      places[name] = into[name] === undefined ? null : toOrt(ort, toPlain(name, into[name]));
+    }
+    let answer: InferenceSession.ReturnType;
+    try {
+      answer = await native.run(given, places);
+    } catch (cause) {
+      throw failedRun(cause, feeds);
+    }
+    return tensorsOf(answer, plain.fetches);
+  };
+  const session: Session = {
+    inputs: Object.freeze([...native.inputNames]),
+    outputs: Object.freeze([...native.outputNames]),
     lanes: 1,
     run,
     runAll: (runs) => inTurn(run, runs),
     async close() {
       if (!open) return;
       open = false;
-      await session.release();
+      await native.release();
     },
   };
+  return lanes === 1 ? session : laned(session, lanes, checked, { bytes, settings });
 }
 
-async function runSession(
-  ort: Ort,
-  session: InferenceSession,
-  feeds: Readonly<Record<string, Tensor>>,
-  fetches: readonly string[],
-  into: Readonly<Record<string, Tensor>>,
-): Promise<Record<string, Tensor>> {
-  const given: Record<string, OrtTensor> = {};
-  for (const [name, value] of Object.entries(feeds)) given[name] = toOrt(ort, name, value);
-  let answer: InferenceSession.ReturnType;
-  try {
-    const wanted: Record<string, OrtTensor | null> = {};
-    for (const name of fetches) wanted[name] = into[name] === undefined ? null : toOrt(ort, name, into[name]);
-    answer = await session.run(given, wanted);
-  } catch (cause) {
-    throw new MarauderError("ENGINE_FAILED", `ONNX Runtime failed while running the model: ${wordsOf(cause)}`, {
-      details: { feeds: Object.fromEntries(Object.entries(feeds).map(([k, v]) => [k, `${v.dtype}[${v.dims}]`])) },
-      cause,
-    });
-  }
-  const out: Record<string, Tensor> = {};
-  for (const name of fetches) {
-    const value = answer[name];
-    if (value === undefined) {
-      throw new MarauderError("ENGINE_FAILED", `ONNX Runtime gave no value for output ${excerpt(name)}`);
-    }
-    out[name] = fromOrt(name, value);
-  }
-  return out;
-}
-
-function toOrt(ort: Ort, name: string, value: Tensor): OrtTensor {
-  if (!crossing.has(value.dtype)) throw cannotCross(name, value.dtype);
-  let data: unknown = value.data;
-  // The binding refuses shared memory; and where the platform has Float16Array, it wants float16 bits as one.
-  if (!Array.isArray(data) && value.data instanceof Object && "buffer" in value.data) {
-    if (value.data.buffer instanceof SharedArrayBuffer) data = value.data.slice();
-    if (value.dtype === "float16") data = asFloat16(data as Uint16Array);
-  }
-  return new (ort.Tensor as new (type: string, data: unknown, dims: readonly number[]) => OrtTensor)(
-    value.dtype,
-    data,
-    value.dims,
-  );
-}
-
-type Float16Maker = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView;
-
-function asFloat16(bits: Uint16Array): ArrayBufferView {
-  const make = (globalThis as { Float16Array?: Float16Maker }).Float16Array;
-  return make === undefined ? bits : new make(bits.buffer, bits.byteOffset, bits.length);
-}
-
-function fromOrt(name: string, value: OrtTensor): Tensor {
-  const dtype = value.type as DType;
-  if (!crossing.has(dtype)) throw cannotCross(name, dtype);
-  let data = value.data as DataOf[DType];
-  if (dtype === "float16" && !(data instanceof Uint16Array)) {
-    const view = data as unknown as Float32Array;
-    data = new Uint16Array(view.buffer, view.byteOffset, view.length);
-  }
-  return Object.freeze({ dtype, dims: Object.freeze([...value.dims]), data }) as Tensor;
-}
-
-const cannotCross = (name: string, dtype: string): MarauderError =>
-  new MarauderError(
-    "ENGINE_FAILED",
-    `ONNX Runtime cannot exchange ${dtype} tensors with JavaScript (value ${excerpt(name)}); ` +
-      `expected one of ${[...crossing].join(", ")}; put a Cast before it`,
-  );
+const toOrt = (ort: Ort, { type, data, dims }: Plain): OrtTensor =>
+  new (ort.Tensor as new (type: string, data: unknown, dims: readonly number[]) => OrtTensor)(type, data, dims);

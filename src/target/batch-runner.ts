@@ -13,14 +13,22 @@ export interface BatchRunner {
   readonly batch: BatchForm;
   /** Most examples in one run. */
   readonly chunk: number;
+  /** What is known of outputs: the shape of each example's, in float32. Their answers are then written where they belong. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+  /** Fewer examples than these in a run are not worth another lane; 1 by default. */
+  readonly least?: number;
 }
 
 /** One more int32 input with a number for each example. */
 export type Column = readonly [name: string, values: Int32Array];
 
+/** Chunks for each lane whose answers are held at a time. */
+const AHEAD = 4;
+
 /**
- * Runs n examples in chunks and joins the outputs: for each fetched name n * width numbers as float32, whatever the
- * chunks were. A fixed batch is padded by repeating the last row; without a batch axis examples run one by one.
+ * Runs n examples in chunks, as many at a time as the session has lanes, and joins the outputs: for each fetched name
+ * n * width numbers as float32, whatever the chunks were. A fixed batch is padded by repeating the last row; without a
+ * batch axis examples run one by one.
  */
 export async function runBatches(
   runner: BatchRunner,
@@ -28,51 +36,116 @@ export async function runBatches(
   fetches: readonly string[],
   columns: readonly Column[] = [],
 ): Promise<Map<string, Float32Array>> {
-  const { inputShape, batch } = runner;
-  const each = sizeOf(inputShape);
+  const { inputShape, batch, chunk, shapes = {} } = runner;
   const n = rowsOf(x, inputShape);
-  const step = batch.form === "any" ? runner.chunk : batch.form === "fixed" ? batch.size : 1;
   const out = new Map<string, Float32Array>();
-  for (let from = 0; from < n; from += step) {
-    const rows = Math.min(step, n - from);
-    const fed = batch.form === "fixed" ? batch.size : rows;
-    const values = padded(x.data.subarray(from * each, (from + rows) * each), fed * each, each);
-    const dims = batch.form === "none" ? inputShape : [fed, ...inputShape];
-    const feeds: Record<string, Tensor> = { [runner.input]: float32(dims, values) };
-    for (const [name, numbers] of columns) {
-      const own = numbers.subarray(from, from + rows);
-      const column = rows === fed ? own : Int32Array.from({ length: fed }, (_, i) => own[Math.min(i, rows - 1)]!);
-      feeds[name] = tensor("int32", [fed], column);
+  const plan = planOf(runner, n);
+  const known = plan.length > 1 || (plan[0]?.parts.length ?? 0) > 1 ? Object.entries(shapes) : [];
+  for (const [name, shape] of known) out.set(name, new Float32Array(n * sizeOf(shape)));
+  const intoOf = ({ from, rows, fed }: Part): Record<string, Tensor> => {
+    const into: Record<string, Tensor> = {};
+    for (const [name, shape] of fed === rows ? known : []) {
+      const width = sizeOf(shape);
+      into[name] = float32([rows, ...shape], out.get(name)!.subarray(from * width, (from + rows) * width));
     }
-    const session = fed === runner.chunk ? (runner.whole ?? runner.session) : runner.session;
-    const answers = await session.run(feeds, fetches);
-    for (const name of fetches) {
-      const answer = toFloat32(answers[name]!, name);
-      if (answer.length % fed !== 0) {
-        throw new MarauderError(
-          "MODEL_INPUT",
-          `the output ${name} has shape [${answers[name]!.dims.join(", ")}] for ${fed} examples; expected one row for each; ` +
-            "choose another with --output NAME",
-        );
-      }
-      const width = answer.length / fed;
-      // One run answers everything: its output is fresh, so nobody else holds it.
-      if (rows === n && rows === fed) {
-        out.set(name, answer);
-        continue;
-      }
-      let all = out.get(name);
-      if (all === undefined) {
-        all = new Float32Array(n * width);
-        out.set(name, all);
-      }
-      if (all.length !== n * width)
-        throw new MarauderError("MODEL_INPUT", `the output ${name} changes its width between runs`);
-      all.set(rows === fed ? answer : answer.subarray(0, rows * width), from * width);
+    return into;
+  };
+  for (const { session, parts } of plan) {
+    const most = session.lanes * AHEAD * (batch.form === "any" ? 1 : Math.ceil(chunk / parts[0]!.fed));
+    for (let done = 0; done < parts.length; done += most) {
+      const group = parts.slice(done, done + most);
+      const runs = group.map((part) => ({ feeds: feedsOf(runner, x, columns, part), fetches, into: intoOf(part) }));
+      const answers = await session.runAll(runs);
+      answers.forEach((answer, i) => {
+        for (const name of fetches) join(out, name, answer[name]!, group[i]!, n);
+      });
     }
   }
   if (n === 0) for (const name of fetches) out.set(name, new Float32Array(0));
   return out;
+}
+
+/** Rows of the batch that run together, `fed` with the padding. */
+interface Part {
+  readonly from: number;
+  readonly rows: number;
+  readonly fed: number;
+}
+
+/** Which rows run where. */
+function planOf(runner: BatchRunner, n: number): { session: Session; parts: readonly Part[] }[] {
+  const { session, whole, batch, chunk, least = 1 } = runner;
+  const parts = (from: number, to: number, count: number, fixed?: number): Part[] =>
+    Array.from({ length: count }, (_, i) => {
+      const [begin, end] = [i, i + 1].map((k) =>
+        fixed === undefined ? Math.round(((to - from) * k) / count) : fixed * k,
+      );
+      const rows = Math.min(to, from + end!) - from - begin!;
+      return { from: from + begin!, rows, fed: fixed ?? rows };
+    });
+  if (n === 0) return [];
+  if (batch.form !== "any") {
+    const size = batch.form === "fixed" ? batch.size : 1;
+    return [{ session, parts: parts(0, n, Math.ceil(n / size), size) }];
+  }
+  const wholes = whole === undefined ? 0 : Math.floor(n / chunk / whole.lanes) * whole.lanes;
+  const left = n - wholes * chunk;
+  const runs = Math.ceil(left / chunk);
+  // The rest in even shares, one for each lane where that is worth a message to another thread.
+  const shares =
+    session.lanes === 1 || left < 2 * least ? runs : Math.min(Math.ceil(runs / session.lanes) * session.lanes, left);
+  const plan = [];
+  if (wholes > 0) plan.push({ session: whole!, parts: parts(0, wholes * chunk, wholes) });
+  if (left > 0) plan.push({ session, parts: parts(wholes * chunk, n, shares) });
+  return plan;
+}
+
+function feedsOf(
+  runner: BatchRunner,
+  x: Tensor<"float32">,
+  columns: readonly Column[],
+  part: Part,
+): Record<string, Tensor> {
+  const { inputShape, batch, input } = runner;
+  const { from, rows, fed } = part;
+  const each = sizeOf(inputShape);
+  const values = padded(x.data.subarray(from * each, (from + rows) * each), fed * each, each);
+  const dims = batch.form === "none" ? inputShape : [fed, ...inputShape];
+  const feeds: Record<string, Tensor> = { [input]: float32(dims, values) };
+  for (const [name, numbers] of columns) {
+    const own = numbers.subarray(from, from + rows);
+    const column = rows === fed ? own : Int32Array.from({ length: fed }, (_, i) => own[Math.min(i, rows - 1)]!);
+    feeds[name] = tensor("int32", [fed], column);
+  }
+  return feeds;
+}
+
+/** Puts the answer of one part to its place among the answers for all n rows. */
+function join(out: Map<string, Float32Array>, name: string, value: Tensor, { from, rows, fed }: Part, n: number): void {
+  const answer = toFloat32(value, name);
+  if (answer.length % fed !== 0) {
+    throw new MarauderError(
+      "MODEL_INPUT",
+      `the output ${name} has shape [${value.dims.join(", ")}] for ${fed} examples; expected one row for each; ` +
+        "choose another with --output NAME",
+    );
+  }
+  const width = answer.length / fed;
+  // One run answers everything: its output is fresh, so nobody else holds it.
+  if (rows === n && rows === fed) {
+    out.set(name, answer);
+    return;
+  }
+  let all = out.get(name);
+  if (all !== undefined && answer.buffer === all.buffer) return; // it is there
+  if (all === undefined) {
+    all = new Float32Array(n * width);
+    out.set(name, all);
+  }
+  if (all.length !== n * width) {
+    throw new MarauderError("MODEL_INPUT", `the output ${name} changes its width between runs`);
+  }
+  all.set(rows === fed ? answer : answer.subarray(0, rows * width), from * width);
 }
 
 /** The number of examples; throws SHAPE_MISMATCH where they are not of the model's shape. */

@@ -98,8 +98,8 @@ function fewerPasses(model: Model): Graph {
   return geluByErf(mergeReshapes(gatherHeads(narrowSums(withoutMeans(graph, dimsOf), dimsOf), dimsOf)));
 }
 
-/** Most bytes of constants that a second session may hold. */
-const MOST_TWICE = 16 * 2 ** 20;
+/** Most bytes of constants that more than one session may hold. */
+export const MOST_TWICE = 16 * 2 ** 20;
 
 /**
  * The same graph for exactly `rows` examples in a form that needs to know its sizes, blocks of `block` channels; null where

@@ -1,17 +1,16 @@
 import type { Engine, Session } from "../engine/engine.ts";
 import { MarauderError } from "../errors.ts";
-import { inferTypes } from "../ir/index.ts";
 import type { Model } from "../ir/index.ts";
 import { sigmoidToTwo } from "../rewrite/sigmoid-to-two.ts";
-import { bitsPerElement, sizeOf } from "../tensor/index.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { rowsOf, runBatches } from "./batch-runner.ts";
 import type { Column } from "./batch-runner.ts";
-import { gradientModel, gradientModelFor } from "./gradient-model.ts";
+import { gradientModel, gradientModelFor, MOST_TWICE } from "./gradient-model.ts";
 import type { GradientModel } from "./gradient-model.ts";
 import { prepareModel } from "./prepare-model.ts";
 import type { BatchForm, ModelFacts, PrepareOptions } from "./prepare-model.ts";
 import { argmaxRows, checkLabels, logOfProbabilities } from "./scores.ts";
+import { sizesOf, type Sizes } from "./sizes.ts";
 import type { Bounds, Capability, GradientAnswer, LossSpec, Target } from "./target.ts";
 import { verifyPrepared } from "./verify-prepared.ts";
 
@@ -66,7 +65,9 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
     model = { ...model, graph: { ...two.graph, outputs: [info] } };
   }
   const probabilities = prepared.kind === "probabilities" || (prepared.kind === "logits" && verified.probabilities);
-  const chunk = options.batch ?? chunkFor(model, inputShape);
+  const size = sizesOf(model, input);
+  const lanes = options.threads !== 1 && size.weights <= MOST_TWICE && MOST_ROWS * size.work >= 10 * WORTH_A_LANE;
+  const chunk = options.batch ?? chunkFor(size, lanes);
   const request = (kind: LossSpec["kind"], targeted: boolean) =>
     ({ input, scores: scoresName, classes, probabilities, loss: kind, targeted }) as const;
 
@@ -91,12 +92,12 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
   const sessionOf = (key: string, whole: Model): Promise<Session> => {
     if (closed) throw new MarauderError("INTERNAL", "internal: a target was used after it was closed");
     return once(sessions, key, () => {
-      const loading = engine.load(whole, threads);
+      const loading = engine.load(whole, { ...threads, lanes });
       loading.catch(() => sessions.delete(key));
       return loading;
     });
   };
-  const runner = { input, inputShape, batch: verified.batch, chunk };
+  const runner = { input, inputShape, batch: verified.batch, chunk, least: Math.ceil(WORTH_A_LANE / size.work) };
 
   async function scores(x: Tensor<"float32">): Promise<Float32Array> {
     const session = await sessionOf("scores", model);
@@ -122,13 +123,20 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
     const inWholes = n >= chunk && verified.batch.form === "any" && engine.channelBlock !== undefined;
     const better = inWholes ? once(wholes, key, () => gradientModelFor(names, chunk, engine.channelBlock!)) : null;
     const whole = better === null ? undefined : await sessionOf(`${key} whole`, better);
-    const session = whole !== undefined && n % chunk === 0 ? whole : await sessionOf(key, names.model);
+    const session = whole !== undefined && n % (chunk * whole.lanes) === 0 ? whole : await sessionOf(key, names.model);
     meter.queries += n;
     meter.gradients += n;
     const columns: Column[] = [];
     if (names.labels !== null) columns.push([names.labels, labels]);
     if (names.targets !== null) columns.push([names.targets, loss.targets!]);
-    const out = await runBatches({ ...runner, session, whole }, x, [names.loss, names.scores, names.gradient], columns);
+    const each = { [names.loss]: [], [names.scores]: [classes], [names.gradient]: inputShape };
+    const shapes = verified.batch.form === "none" ? {} : each;
+    const out = await runBatches(
+      { ...runner, session, whole, shapes },
+      x,
+      [names.loss, names.scores, names.gradient],
+      columns,
+    );
     const slope = out.get(names.gradient)!;
     nonFinite += zeroNonFinite(slope);
     return { loss: out.get(names.loss)!, scores: checked(out.get(names.scores)!, classes), gradient: slope };
@@ -215,22 +223,18 @@ function checked(scores: Float32Array, classes: number): Float32Array {
   );
 }
 
+/** Multiplications of a forward pass below which a message to another thread costs more than it saves, some 0.2 ms. */
+const WORTH_A_LANE = 2e6;
+const MOST_ROWS = 1024;
+
 /**
- * Values of one run stay near the processor's caches: about 64 MB of them, or twice the weights, which every run reads.
- * Fewer at once leave a second thread too little to do in each operator, more cost memory and caches (bench/results/gradient-forms.md).
+ * Values of one run stay near the processor's caches: about 64 MB of them, in lanes half of that, or twice the weights, which
+ * every run reads. Fewer at once leave a second thread too little to do in each operator, more cost memory and caches
+ * (bench/results/gradient-forms.md).
  */
-function chunkFor(model: Model, inputShape: readonly number[]): number {
-  let each = sizeOf(inputShape) * 4;
-  const { graph } = inferTypes(model);
-  for (const info of graph.values.values()) {
-    const dims = info.dims?.slice(1);
-    if (dims === undefined || !dims.every((d) => typeof d === "number")) continue;
-    each += (sizeOf(dims) * bitsPerElement(info.dtype ?? "float32")) / 8;
-  }
-  let weights = 0;
-  for (const value of graph.constants.values()) weights += (sizeOf(value.dims) * bitsPerElement(value.dtype)) / 8;
-  const most = Math.max(64 * 2 ** 20, 2 * weights) / Math.max(each, 1);
+function chunkFor({ values, weights }: Sizes, lanes: boolean): number {
+  const most = Math.max((lanes ? 32 : 64) * 2 ** 20, 2 * weights) / values;
   const power = 2 ** Math.floor(Math.log2(most));
   // 3 · 2^k as well from 12 on: the kernels of matrix products take six rows at once, and 8 cost them as much as 12.
-  return Math.max(1, Math.min(1024, power >= 8 && 1.5 * power <= most ? 1.5 * power : power));
+  return Math.max(1, Math.min(MOST_ROWS, power >= 8 && 1.5 * power <= most ? 1.5 * power : power));
 }
