@@ -18,6 +18,7 @@ const layout = layoutOf(trainable.model, trainable.parameters);
 const rule = updateRule(sgd);
 const program =
   kind === "plain" ? stepProgram(trainable, layout, rule, losses[loss]) : clippedProgram(trainable, layout, loss);
+const own = program.layout;
 const bytes = encodeModel(program.model);
 const session = await ort.InferenceSession.create(bytes, {
   intraOpNumThreads: Number(threads),
@@ -37,7 +38,7 @@ const packed = pack(trainable.model, layout);
 const feeds = { [trainable.model.graph.inputs[0].name]: t(features), "train.targets": t(targets) };
 const into = {};
 const slots = (vector, nameOf) =>
-  Object.fromEntries(Object.entries(feedsOf(layout, vector, nameOf)).map(([name, tensor]) => [name, t(tensor)]));
+  Object.fromEntries(Object.entries(feedsOf(own, vector, nameOf)).map(([name, tensor]) => [name, t(tensor)]));
 Object.assign(feeds, slots(packed));
 if (kind === "plain") {
   const state = new Float32Array(packed.length);

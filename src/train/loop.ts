@@ -13,8 +13,8 @@ import type { Trainer } from "./trainer.ts";
 
 export interface TrainerOptions {
   /**
-   * Threads inside one operator; default 1 for logistic and mlp, whose operators are too small to share, and the engine's
-   * choice for cnn and resnet. With 1, the same data, options and generator give bit-equal weights.
+   * Threads inside one operator, or for parts of a batch side by side where operators are small; default 1 for logistic and
+   * mlp, and the engine's choice for cnn and resnet. With 1, the same data, options and generator give bit-equal weights.
    */
   readonly threads?: number;
   /**

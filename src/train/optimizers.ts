@@ -25,6 +25,8 @@ export interface UpdateRule {
   readonly key: string;
   readonly states: number;
   readonly rates: number;
+  /** Whether each number is updated by itself and all alike, so that a vector may be cut anywhere. */
+  readonly uniform: boolean;
   /** The states before the first step. */
   start(parameters: Float32Array): Float32Array[];
   /** Rates of step t = 1, 2, … at the given learning rate. */
@@ -107,6 +109,7 @@ export function updateRule(options: UpdateOptions): UpdateRule {
     key,
     states: optimizer.states + (average ? 1 : 0),
     rates,
+    uniform: clipNorm === null && (decay === "none" || options.decayed === "all"),
     start: (parameters) => [
       ...Array.from({ length: optimizer.states }, () => new Float32Array(parameters.length)),
       ...(average ? [parameters.slice()] : []),

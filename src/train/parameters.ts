@@ -11,6 +11,17 @@ export interface Layout {
   readonly size: number;
 }
 
+/** Name of the vector where it is one tensor. */
+const WHOLE = "train.parameters";
+/** Numbers up to which copies cost less than tensors: each that enters or leaves a graph takes some 15 us. */
+const SMALL = 2 ** 18;
+
+/** How vectors of the layout enter and leave graphs: small ones as one tensor, large ones slot by slot, without a copy. */
+export const crossing = (layout: Layout): Layout =>
+  layout.slots.length > 1 && layout.size <= SMALL
+    ? { slots: [{ name: WHOLE, dims: [layout.size], size: layout.size }], size: layout.size }
+    : layout;
+
 /** Throws MODEL_INPUT when a name is not a float32 constant of the model. */
 export function layoutOf(model: Model, parameters: readonly string[]): Layout {
   const slots = parameters.map((name) => {

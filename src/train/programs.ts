@@ -1,19 +1,25 @@
-import type { Engine, Session } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { float32 } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
 import { losses } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, feedsOf, layoutOf, type Layout } from "./parameters.ts";
+import { addUp, cutOf, inLanes, joined, rowsOf, type Cut } from "./parts.ts";
 import { runInto } from "./run-into.ts";
-import { forwardProgram, inputGradientProgram, inputOf, names, stepProgram, type Program } from "./step.ts";
+import {
+  forwardProgram,
+  gradientProgram,
+  inputGradientProgram,
+  inputOf,
+  names,
+  stepProgram,
+  type Program,
+} from "./step.ts";
 import type { LossId } from "./trainer.ts";
+import { freshState, openUpdate, placesOf, stateFeeds, type TrainingState } from "./update.ts";
 
-/** All that changes from step to step. Vectors of the length of the layout. */
-export interface TrainingState {
-  readonly parameters: Float32Array;
-  readonly states: readonly Float32Array[];
-}
+export type { TrainingState } from "./update.ts";
 
 /** Values of the frozen constants (normalization) by name. */
 export type Frozen = Readonly<Record<string, Tensor<"float32">>>;
@@ -66,28 +72,50 @@ export interface Programs {
   close(): Promise<void>;
 }
 
-/** Compiles each graph at first use. `threads` as in SessionOptions. */
-export function openPrograms(engine: Engine, trainable: Trainable, threads: number | undefined): Programs {
+/**
+ * Compiles each graph at first use. `threads` as in SessionOptions. A step is one graph; with more than one thread and
+ * operators too small to share (`cut`), the parts of a batch go side by side, and one update follows.
+ */
+export function openPrograms(
+  engine: Engine,
+  trainable: Trainable,
+  threads: number | undefined,
+  cut: typeof cutOf = cutOf,
+): Programs {
   const layout = layoutOf(trainable.model, trainable.parameters);
-  const loaded: Session[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const options = threads === undefined ? {} : { threads };
-  const opened = async <P extends Program<string>>(program: P): Promise<P & { session: Session }> => {
-    const session = await engine.load(program.model, options);
-    loaded.push(session);
-    return { ...program, session };
-  };
-  const kept = <P extends Program<string>>(make: (loss: LossId, rule: UpdateRule | null) => P) => {
-    const known = new Map<string, Promise<P & { session: Session }>>();
-    return (loss: LossId, rule: UpdateRule | null): Promise<P & { session: Session }> => {
+  const kept = <T extends { close(): Promise<void> }>(make: (loss: LossId, rule: UpdateRule | null) => Promise<T>) => {
+    const known = new Map<string, Promise<T>>();
+    return async (loss: LossId, rule: UpdateRule | null = null): Promise<T> => {
       const key = `${loss} ${rule?.key ?? ""}`;
-      const open = known.get(key) ?? (async () => await opened(make(loss, rule)))();
+      const open =
+        known.get(key) ??
+        (async () => {
+          const made = await make(loss, rule);
+          opened.push(made);
+          return made;
+        })();
       known.set(key, open);
-      return open;
+      return await open;
     };
   };
-  const steps = kept((loss, rule) => stepProgram(trainable, layout, rule!, losses[loss]));
-  const forward = kept(() => forwardProgram(trainable, layout));
-  const inputGradients = kept((loss) => inputGradientProgram(trainable, layout, losses[loss]));
+  const loaded = async <P extends Program<string>>(program: P, lanes = false) => {
+    const session = await engine.load(program.model, { ...options, ...(lanes && { lanes }) });
+    return { ...program, session, close: () => session.close() };
+  };
+  const wholes = kept(async (loss, rule) => await loaded(stepProgram(trainable, layout, rule!, losses[loss])));
+  const gradients = kept(async (loss) => await loaded(gradientProgram(trainable, layout, losses[loss]), true));
+  const updates = kept(async (_, rule) => await openUpdate(engine, rule!, layout, threads));
+  const forward = kept(async () => await loaded(forwardProgram(trainable, layout)));
+  const inputGradients = kept(async (loss) => await loaded(inputGradientProgram(trainable, layout, losses[loss])));
+  const known = new Map<LossId, Cut | null>();
+  const cuts = (loss: LossId): Cut | null => {
+    if (threads === 1) return null;
+    const found = known.has(loss) ? known.get(loss)! : cut(trainable, layout, loss);
+    known.set(loss, found);
+    return found;
+  };
   const input = inputOf(trainable);
   const vector = (data: Float32Array): Tensor<"float32"> => ({ dtype: "float32", dims: [data.length], data });
   const data = (tensor: Tensor | undefined): Float32Array => tensor!.data as Float32Array;
@@ -95,32 +123,24 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
   return {
     layout,
     async step({ rule, loss }, state, frozen, rates, { features, targets, weights }, spare) {
-      const { session, outputs, vectors } = await steps(loss, rule);
-      const feeds: Record<string, Tensor> = {
-        ...frozen,
-        ...feedsOf(layout, state.parameters),
-        [input]: features,
-        [names.targets]: targets,
-        [names.weights]: vector(weights),
-        [names.rates]: float32([rates.length], rates),
-      };
-      state.states.forEach((s, i) =>
-        Object.assign(
-          feeds,
-          feedsOf(layout, s, (name) => names.state(i, name)),
-        ),
-      );
-      const fresh = (): Float32Array => new Float32Array(layout.size);
-      const next = spare ?? { parameters: fresh(), states: state.states.map(fresh) };
-      const into: Record<string, Tensor<"float32">> = {};
-      [next.parameters, ...next.states].forEach((flat, i) =>
-        Object.assign(
-          into,
-          feedsOf(layout, flat, (_, k) => vectors[i]![k]!),
-        ),
-      );
-      const out = await runInto(session, feeds, into);
-      return { state: next, loss: data(out[outputs.loss])[0]!, logits: data(out[outputs.logits]) };
+      const next = spare ?? freshState(layout, state);
+      const rows = { [input]: features, [names.targets]: targets, [names.weights]: vector(weights) };
+      const split = await inLanes(cuts(loss), weights.length, () => gradients(loss));
+      if (split === null) {
+        const { session, layout: own, outputs, vectors } = await wholes(loss, rule);
+        const packed = float32([rates.length], rates);
+        const feeds = { ...frozen, ...stateFeeds(own, state), ...rows, [names.rates]: packed };
+        const out = await runInto(session, feeds, placesOf(own, vectors, next));
+        return { state: next, loss: data(out[outputs.loss])[0]!, logits: data(out[outputs.logits]) };
+      }
+      const { session, layout: own, outputs, vectors } = split.program;
+      const fixed = { ...frozen, ...feedsOf(own, state.parameters) };
+      const feeds = split.parts.map((part) => ({ ...fixed, ...rowsOf(rows, part) }));
+      // The gradient lies where the new parameters go.
+      const answers = await addUp(session, feeds, vectors[0]!, own, next.parameters);
+      await (await updates(loss, rule)).step(state, rates, next.parameters, next);
+      const sum = answers.reduce((s, out) => s + data(out[outputs.loss])[0]!, 0);
+      return { state: next, loss: sum, logits: joined(answers, outputs.logits) };
     },
     async inputGradient(loss, parameters, frozen, features, targets) {
       const { session, outputs } = await inputGradients(loss, null);
@@ -133,7 +153,7 @@ export function openPrograms(engine: Engine, trainable: Trainable, threads: numb
       return out[outputs[what]] as Tensor<"float32">;
     },
     async close() {
-      for (const session of loaded.splice(0)) await session.close();
+      for (const one of opened.splice(0)) await one.close();
     },
   };
 }

@@ -14,7 +14,7 @@ import {
 } from "../rewrite/index.ts";
 import { targetDims, type Loss } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
-import { constantOf, type Layout } from "./parameters.ts";
+import { constantOf, crossing, type Layout } from "./parameters.ts";
 import type { Trainable } from "./architectures.ts";
 
 /** Names of the inputs that the graphs here add to a model's own. */
@@ -23,6 +23,7 @@ export const names = {
   weights: "train.weights",
   state: (i: number, slot: string): string => `train.state.${i}.${slot}`,
   rates: "train.rates",
+  gradient: (slot: string): string => `train.gradient.${slot}`,
 } as const;
 
 /** A graph to run, and the names of its outputs by what they are. Its parameters are inputs under their own names. */
@@ -33,6 +34,8 @@ export interface Program<K extends string> {
 
 /** A graph with outputs that are vectors of the layout: one output for each slot, in its shape. */
 export interface UpdateProgram<K extends string> extends Program<K> {
+  /** The slots in which vectors enter and leave. */
+  readonly layout: Layout;
   readonly vectors: readonly (readonly string[])[];
 }
 
@@ -63,9 +66,9 @@ export function inputGradientProgram(trainable: Trainable, layout: Layout, loss:
 }
 
 /**
- * One training step. Inputs: input, parameters, frozen constants, targets, weights [N], states, rates. Outputs: the
- * loss (a scalar: the sum over rows of weight times loss, so the weights carry the division by the batch size) and the
- * logits before the update; vectors: the new parameters and states.
+ * One training step. Inputs: input, parameters and states in the slots of the program's own layout, frozen constants,
+ * targets, weights [N], rates. Outputs: the loss (a scalar: the sum over rows of weight times loss, so the weights carry the
+ * division by the batch size) and the logits before the update; vectors: the new parameters and states.
  */
 export function stepProgram(
   trainable: Trainable,
@@ -73,6 +76,55 @@ export function stepProgram(
   rule: UpdateRule,
   lossOf: Loss,
 ): UpdateProgram<"loss" | "logits"> {
+  const own = rule.uniform ? crossing(layout) : layout;
+  const { b, model, values, gradients } = differentiated(trainable, layout, own, lossOf);
+  const emitted = emitUpdate(b, own, rule, gradients);
+  const outputs = outputsOf(b, values);
+  const vectors = emitted.map((vector) => vector.map((value, k) => b.output(value, "float32", own.slots[k]!.dims)));
+  return { model: { ...model, graph: b.build() }, layout: own, outputs, vectors };
+}
+
+/** A training step without its update. Inputs and outputs as of `stepProgram`; one vector: the gradient of the loss. */
+export function gradientProgram(trainable: Trainable, layout: Layout, lossOf: Loss): UpdateProgram<"loss" | "logits"> {
+  const own = crossing(layout);
+  const { b, model, values, gradients } = differentiated(trainable, layout, own, lossOf);
+  const outputs = outputsOf(b, values);
+  // Under names of their own: two parameters may have one gradient.
+  const vector = own.slots.map(({ name, dims }) =>
+    b.output(gradients.get(name)!, "float32", dims, names.gradient(name)),
+  );
+  return { model: { ...model, graph: b.build() }, layout: own, outputs, vectors: [vector] };
+}
+
+/** An update alone. Inputs: parameters, gradients, states, rates; vectors: the new parameters and states. */
+export function updateProgram(layout: Layout, rule: UpdateRule): UpdateProgram<never> {
+  const b = new GraphBuilder();
+  const gradients = new Map(
+    layout.slots.map(({ name, dims }) => {
+      b.input(name, "float32", dims);
+      return [name, b.input(names.gradient(name), "float32", dims)];
+    }),
+  );
+  const vectors = emitUpdate(b, layout, rule, gradients).map((vector) =>
+    vector.map((value, k) => b.output(value, "float32", layout.slots[k]!.dims)),
+  );
+  const graph = { ...b.build(), name: "update" };
+  const file = { irVersion: 8, opsets: { "": 18 }, producer: "marauder", producerVersion: "", metadata: {} };
+  return { model: { ...file, graph }, layout, outputs: {}, vectors };
+}
+
+/** The model with its weighted loss and the gradients of it by the slots of `own`, before anything is an output. */
+function differentiated(
+  trainable: Trainable,
+  layout: Layout,
+  own: Layout,
+  lossOf: Loss,
+): {
+  readonly b: GraphBuilder;
+  readonly model: Model;
+  readonly values: { readonly loss: string; readonly logits: string };
+  readonly gradients: ReadonlyMap<string, string>;
+} {
   const attached = attachLoss(trainable, layout, lossOf);
   const weighted = new GraphBuilder(attached.model.graph);
   const weights = weighted.input(names.weights, "float32", [null]);
@@ -81,27 +133,60 @@ export function stepProgram(
   const tables = tableProducts(typed.graph, dimsIn(typed.graph));
   const model = fewerProducts({ ...typed, graph: tables }, LEAST_CHANNELS);
   const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
-  const b = new GraphBuilder(balanced(made.model, loss));
+  const graph = balanced(made.model, loss);
+  const b = own === layout ? new GraphBuilder(graph) : fedWhole(graph, layout, own.slots[0]!.name);
   b.clearOutputs();
+  const values = { loss, logits: trainable.model.graph.outputs[0]!.name };
+  if (own === layout) return { b, model: made.model, values, gradients: made.gradients };
+  const flat = layout.slots.map(({ name, size }) => b.reshape(made.gradients.get(name)!, [size]));
+  const whole = b.op("Concat", flat, { axis: int(0) }, "train.gradient");
+  return { b, model: made.model, values, gradients: new Map([[own.slots[0]!.name, whole]]) };
+}
+
+/** The same graph with the input `whole` in place of the parameters, which are made of it. */
+function fedWhole(graph: Graph, { slots, size }: Layout, whole: string): GraphBuilder {
+  const named = new Set(slots.map(({ name }) => name));
+  const b = GraphBuilder.rewriting({ ...graph, inputs: graph.inputs.filter(({ name }) => !named.has(name)) });
+  const sizes = b.indices(slots.map((slot) => slot.size));
+  const pieces = b.opN(
+    "Split",
+    [b.input(whole, "float32", [size]), sizes],
+    slots.length,
+    { axis: int(0) },
+    "train.slot",
+  );
+  slots.forEach(({ name, dims }, k) => {
+    const inputs = [pieces[k]!, b.indices(dims)];
+    b.append({ op: "Reshape", domain: "", name: b.fresh("train.parameter"), inputs, outputs: [name], attributes: {} });
+  });
+  for (const node of graph.nodes) b.append(node);
+  return b;
+}
+
+const outputsOf = (b: GraphBuilder, { loss, logits }: { readonly loss: string; readonly logits: string }) => ({
+  loss: b.output(loss, "float32", []),
+  logits: b.output(logits, "float32", null),
+});
+
+/** Appends the update of all parameters, which have gradients of these names; gives the names of the new vectors. */
+function emitUpdate(
+  b: GraphBuilder,
+  layout: Layout,
+  rule: UpdateRule,
+  gradients: ReadonlyMap<string, string>,
+): string[][] {
   const packed = b.input(names.rates, "float32", [rule.rates]);
   const rates = b
     .opN("Split", [packed], rule.rates, { axis: int(0), num_outputs: int(rule.rates) }, "rate")
     .map((rate) => b.squeeze(rate, [0]));
-  const tensors = layout.slots.map(({ name, dims }) => ({
-    parameter: name,
-    gradient: made.gradients.get(name)!,
-    states: Array.from({ length: rule.states }, (_, i) => b.input(names.state(i, name), "float32", dims)),
-    rank: dims.length,
-  }));
+  const tensors = layout.slots.map(({ name, dims }) => {
+    const states = Array.from({ length: rule.states }, (_, i) => b.input(names.state(i, name), "float32", dims));
+    return { parameter: name, gradient: gradients.get(name)!, states, rank: dims.length };
+  });
   const updated = rule.emit(b, tensors, rates);
-  const outputs = {
-    loss: b.output(loss, "float32", []),
-    logits: b.output(trainable.model.graph.outputs[0]!.name, "float32", null),
-  };
-  const vectors = Array.from({ length: rule.states + 1 }, (_, i) =>
-    updated.map(({ parameters, states }, k) => b.output([parameters, ...states][i]!, "float32", layout.slots[k]!.dims)),
+  return Array.from({ length: rule.states + 1 }, (_, i) =>
+    updated.map(({ parameters, states }) => [parameters, ...states][i]!),
   );
-  return { model: { ...made.model, graph: b.build() }, outputs, vectors };
 }
 
 /** Where minimal filtering begins to pay in a plain step, whose forward pass and gradients share it: 32 to 64 channels. */

@@ -1,4 +1,4 @@
-import type { Engine } from "../../engine/engine.ts";
+import type { Engine, Session } from "../../engine/engine.ts";
 import { MarauderError } from "../../errors.ts";
 import type { Tensor } from "../../tensor/index.ts";
 import { tensor } from "../../tensor/index.ts";
@@ -7,7 +7,7 @@ import { losses } from "../losses.ts";
 import { feedsOf, layoutOf, type Layout } from "../parameters.ts";
 import { perExample } from "./per-example.ts";
 import type { Frozen } from "../programs.ts";
-import { runInto } from "../run-into.ts";
+import { addUp, cutOf, inLanes, joined, partsOf, rowsOf } from "../parts.ts";
 import { attachLoss, inputOf, names, type UpdateProgram } from "../step.ts";
 import type { LossId } from "../trainer.ts";
 
@@ -55,7 +55,7 @@ export function clippedProgram(
     losses: b.output(rows, "float32", [null]),
   };
   const vectors = [sum.map((value, k) => b.output(value, "float32", layout.slots[k]!.dims))];
-  return { model: { ...made.model, graph: b.build() }, outputs, vectors };
+  return { model: { ...made.model, graph: b.build() }, layout, outputs, vectors };
 }
 
 export interface ClippedOptions {
@@ -63,6 +63,8 @@ export interface ClippedOptions {
   readonly threads?: number;
   /** So many rows after one another are views of one example: their gradients are averaged before the clipping. */
   readonly copies?: number;
+  /** Which batches go in parts side by side. */
+  readonly cut?: typeof cutOf;
 }
 
 /** Throws MODEL_UNSUPPORTED, naming the node, where examples cannot be bounded one by one. */
@@ -74,7 +76,14 @@ export async function openClipped(
   const layout = layoutOf(trainable.model, trainable.parameters);
   const { loss = "cross-entropy", copies = 1 } = options;
   const { model, outputs, vectors } = clippedProgram(trainable, layout, loss, copies);
-  const session = await engine.load(model, options.threads === undefined ? {} : { threads: options.threads });
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const sessions = new Map<boolean, Session>();
+  const open = async (lanes: boolean): Promise<{ session: Session }> => {
+    const session = sessions.get(lanes) ?? (await engine.load(model, { ...threads, lanes }));
+    sessions.set(lanes, session);
+    return { session };
+  };
+  const cut = options.threads === 1 ? null : (options.cut ?? cutOf)(trainable, layout, loss);
   const input = inputOf(trainable);
 
   const once = async (
@@ -84,21 +93,19 @@ export async function openClipped(
     targets: Tensor,
     clip: number,
   ): Promise<ClippedGradient> => {
-    const feeds = {
+    const fixed = {
       ...frozen,
       ...feedsOf(layout, parameters),
-      [input]: features,
-      [names.targets]: targets,
       [CLIP]: tensor("float32", [1], Float32Array.of(clip)),
     };
+    const rows = { [input]: features, [names.targets]: targets };
+    const n = features.dims[0]!;
+    const split = await inLanes(cut, n, () => open(true), copies);
+    const { session } = split === null ? await open(false) : split.program;
+    const feeds = (split?.parts ?? partsOf(n, 1)).map((part) => ({ ...fixed, ...rowsOf(rows, part) }));
     const sum = new Float32Array(layout.size);
-    const out = await runInto(
-      session,
-      feeds,
-      feedsOf(layout, sum, (_, k) => vectors[0]![k]!),
-    );
-    const rows = (name: keyof typeof outputs): Float32Array => out[outputs[name]]!.data as Float32Array;
-    return { sum, norms: rows("norms"), losses: rows("losses") };
+    const answers = await addUp(session, feeds, vectors[0]!, layout, sum);
+    return { sum, norms: joined(answers, outputs.norms), losses: joined(answers, outputs.losses) };
   };
   return {
     layout,
@@ -119,14 +126,16 @@ export async function openClipped(
       // A weight of 0 does not silence a NaN: such examples are taken out, and the others run again.
       if (good.length === 0) return { ...made, sum: none().sum };
       const rows = good.flatMap((i) => Array.from({ length: copies }, (_, k) => i * copies + k));
-      const { sum } = await once(parameters, frozen, rowsOf(features, rows), rowsOf(targets, rows), clip);
+      const { sum } = await once(parameters, frozen, picked(features, rows), picked(targets, rows), clip);
       return { ...made, sum };
     },
-    close: () => session.close(),
+    async close() {
+      for (const session of sessions.values()) await session.close();
+    },
   };
 }
 
-function rowsOf(value: Tensor, rows: readonly number[]): Tensor {
+function picked(value: Tensor, rows: readonly number[]): Tensor {
   const width = value.data.length / value.dims[0]!;
   const data = value.data as Float32Array;
   const out = new (data.constructor as new (length: number) => Float32Array)(rows.length * width);

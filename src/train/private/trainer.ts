@@ -9,8 +9,9 @@ import type { Checkpointing } from "../checkpoints/checkpoint.ts";
 import { openClipped } from "../clipping/clipped.ts";
 import { updateRule } from "../optimizers.ts";
 import { pack, unpack } from "../parameters.ts";
-import { frozenOf, type TrainingState } from "../programs.ts";
+import { frozenOf } from "../programs.ts";
 import { learningRateAt } from "../schedules.ts";
+import { openUpdate, type TrainingState } from "../update.ts";
 import { openKept } from "./checkpoint.ts";
 import { adaptiveBound } from "./adaptive.ts";
 import { eventLog } from "./event-log.ts";
@@ -19,7 +20,6 @@ import { resolvePrivateOptions, updateOptionsOf, type PrivateTrainOptions } from
 import { sourceOf, wholeOf, type PrivatePlan } from "./plan.ts";
 import { views } from "./rows.ts";
 import { samplerOf, type DrawnBatch } from "./sampler.ts";
-import { openUpdate } from "./update.ts";
 
 /** Records to learn from: entry i of the first axis of both is one record. */
 export interface PrivateExamples {
@@ -128,7 +128,7 @@ export function privateTrainerOf(
     });
     try {
       const rule = updateRule(updateOptionsOf(options));
-      const update = await openUpdate(engine, rule, clipped.layout);
+      const update = await openUpdate(engine, rule, clipped.layout, 1);
       try {
         return await descend();
       } finally {
