@@ -150,8 +150,9 @@ function bestOther(b: GraphBuilder, z: string, mask: string): string {
  */
 function softplus(b: GraphBuilder, d: string): { loss: string; slope: string } {
   // An infinite difference would make infinity minus infinity.
-  const x = b.op("Clip", [d, b.scalar(-3e38), b.scalar(3e38)]);
-  const low = b.op("Min", [x, b.scalar(80)]);
+  const below = (most: number): string => b.op("Clip", [d, b.scalar(-3e38), b.scalar(most)]);
+  const x = below(3e38);
+  const low = below(80); // a Min would wake the other threads for its scalar, which takes longer than the rest
   const e = b.op("Exp", [low]);
   const onePlus = b.add(e, b.scalar(1));
   const log = b.op("Where", [b.op("Less", [e, b.scalar(3e-4)]), e, b.op("Log", [onePlus])]);
