@@ -1,10 +1,10 @@
 import type { Session } from "../engine/engine.ts";
 import { MarauderError } from "../errors.ts";
-import { inferTypes, raiseOpset } from "../ir/index.ts";
+import { inferTypes, raiseOpset, type Graph } from "../ir/index.ts";
 import { decompose } from "../rewrite/index.ts";
 import { bitsPerElement, sizeOf, tensor, type Tensor } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
-import { batchAxes, knownOf } from "./clipping/batch-axis.ts";
+import { batchAxes, knownOf, unopened } from "./clipping/batch-axis.ts";
 import { losses } from "./losses.ts";
 import { slotsOf, type Layout } from "./parameters.ts";
 import { attachLoss, inputOf, names } from "./step.ts";
@@ -29,7 +29,7 @@ const SHARED = 2 ** 19;
 /** Bytes of values that pay for the question to another thread. */
 const LEAST_VALUES = 2 ** 20;
 /** Every part reads all weights and has a gradient as large as they are: it must hold so many times their bytes. */
-const TIMES_WEIGHTS = 10;
+const TIMES_WEIGHTS = 40;
 
 /**
  * Which batches are cut; null where an operator mixes examples (BatchNormalization in training mode, a reduction over the
@@ -38,10 +38,11 @@ const TIMES_WEIGHTS = 10;
 export function cutOf(trainable: Trainable, layout: Layout, loss: LossId): Cut | null {
   if (typeof trainable.model.graph.inputs[0]!.dims?.[0] === "number") return null;
   const { model, rows } = attachLoss(trainable, layout, losses[loss]);
-  const simple = decompose(inferTypes(raiseOpset(model)), { only: ({ op }) => !/^(LSTM|GRU|RNN)$/.test(op) });
-  const { graph } = inferTypes(simple.model);
+  let graph: Graph;
   let axes: ReadonlyMap<string, number>;
   try {
+    const simple = decompose(inferTypes(raiseOpset(model)), { only: ({ op }) => !unopened.test(op) });
+    ({ graph } = inferTypes(simple.model));
     axes = batchAxes(graph, [inputOf(trainable), names.targets], knownOf(graph));
   } catch (error) {
     if (error instanceof MarauderError && error.code === "MODEL_UNSUPPORTED") return null;

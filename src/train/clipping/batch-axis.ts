@@ -12,6 +12,9 @@ import {
 } from "../../ir/index.ts";
 import { namesRead } from "../../rewrite/index.ts";
 
+/** Operators that are not taken apart before: recurrences and branches say for themselves why not. */
+export const unopened = /^(LSTM|GRU|RNN|If|Loop|Scan)$/;
+
 /** What is known of shapes and contents of a graph's values. */
 export interface Known {
   dims(name: string): readonly Dim[] | null;

@@ -15,7 +15,7 @@ import {
 } from "../../ir/index.ts";
 import { decompose } from "../../rewrite/index.ts";
 import { float32, sizeOf } from "../../tensor/index.ts";
-import { batchAxes, knownOf } from "./batch-axis.ts";
+import { batchAxes, knownOf, unopened } from "./batch-axis.ts";
 import { joined, joins, useOf, type Site, type Use } from "./per-example-uses.ts";
 import type { Layout } from "../parameters.ts";
 import { fewerProducts, balanced } from "../step.ts";
@@ -75,11 +75,11 @@ export function perExample(
   copies = 1,
 ): PerExample {
   const raised = inferTypes(raiseOpset(model));
-  // Normalizations, attention and the like in simpler operators; recurrences and branches say for themselves why not, and
-  // the standardization of a weight stays whole: `moved` knows it.
+  // Normalizations, attention and the like in simpler operators; the standardization of a weight stays whole: `moved`
+  // knows it.
   const weights = new Set(layout.slots.map(({ name }) => name));
   const stays = ({ op, inputs: [x] }: Node): boolean =>
-    /^(LSTM|GRU|RNN|If|Loop|Scan)$/.test(op) || (op === "MeanVarianceNormalization" && weights.has(x!));
+    unopened.test(op) || (op === "MeanVarianceNormalization" && weights.has(x!));
   const simple = decompose(raised, { only: (node) => !stays(node) });
   const opened = openUses(inferTypes(simple.model), inputs, layout);
   const wrt = opened.sites.map((site) => site.at);
