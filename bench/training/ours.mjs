@@ -2,6 +2,7 @@
 // Usage: node ours.mjs MODEL plain|clipped THREADS SECONDS   prints one JSON line.
 import { ortEngine } from "../../dist/engine/index.js";
 import { layoutOf, openClipped, openPrograms, pack, updateRule } from "../../dist/train/index.js";
+import { openUpdate } from "../../dist/train/update.js";
 import { dataOf, models } from "./models.mjs";
 import { sgd } from "./sgd.mjs";
 
@@ -34,16 +35,17 @@ if (kind === "plain") {
   close = () => programs.close();
 } else {
   const clipped = await openClipped(ortEngine, trainable, { loss, threads });
+  const update = await openUpdate(ortEngine, rule, layout, threads);
+  // The sum is not divided: with a rate divided by the batch size, momentum makes the same steps of it.
+  const rates = rule.ratesAt(1, 1e-4 / batch);
   step = async () => {
     const { sum } = await clipped.run(state.parameters, {}, features, targets, 1);
-    const velocity = state.states[0];
-    const { parameters } = state;
-    for (let i = 0; i < sum.length; i++) {
-      velocity[i] = 0.9 * velocity[i] + sum[i] / batch;
-      parameters[i] -= 1e-4 * velocity[i];
-    }
+    state = await update.step(state, rates, sum, { parameters: sum, states: state.states });
   };
-  close = () => clipped.close();
+  close = async () => {
+    await clipped.close();
+    await update.close();
+  };
 }
 const first = performance.now();
 for (let i = 0; i < 5 && performance.now() - first < 4000; i++) await step();

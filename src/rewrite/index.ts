@@ -8,6 +8,7 @@ export { gatherHeads, narrowSums } from "./forms/heads.ts";
 export { inlineFunctions } from "./inline-functions.ts";
 export { lowerLinear } from "./lower-linear.ts";
 export { mergeReshapes } from "./forms/merge-reshapes.ts";
+export { needlessExpands } from "./forms/needless-expands.ts";
 export { normalizeRows } from "./forms/normalize-rows.ts";
 export { normalizeToLinear, withMoments, withoutMeans } from "./forms/normalize-to-linear.ts";
 export { prune } from "./prune.ts";

@@ -10,6 +10,7 @@ import { findNormalization } from "../rewrite/forms/find-normalization.ts";
 import { geluByErf } from "../rewrite/forms/gelu-by-erf.ts";
 import { gatherHeads, narrowSums } from "../rewrite/forms/heads.ts";
 import { mergeReshapes } from "../rewrite/forms/merge-reshapes.ts";
+import { needlessExpands } from "../rewrite/forms/needless-expands.ts";
 import { normalizeToLinear, withMoments, withoutMeans } from "../rewrite/forms/normalize-to-linear.ts";
 import { poolBeforeRelu } from "../rewrite/forms/pool-before-relu.ts";
 import { prune } from "../rewrite/prune.ts";
@@ -95,7 +96,8 @@ function fewerPasses(model: Model): Graph {
   const graph = shareWeights(model.graph);
   let known: ReturnType<typeof shapesOf> | null = null; // looked for where a form asks
   const dimsOf: ReturnType<typeof shapesOf> = (name) => (known ??= shapesOf({ ...model, graph }))(name);
-  return geluByErf(mergeReshapes(gatherHeads(narrowSums(withoutMeans(graph, dimsOf), dimsOf), dimsOf)));
+  const sums = narrowSums(withoutMeans(needlessExpands(graph, dimsOf), dimsOf), dimsOf);
+  return geluByErf(mergeReshapes(gatherHeads(sums, dimsOf)));
 }
 
 /** Most bytes of constants that more than one session may hold. */

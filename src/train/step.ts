@@ -6,6 +6,7 @@ import {
   gatherHeads,
   geluByErf,
   mergeReshapes,
+  needlessExpands,
   narrowSums,
   remakeKernels,
   tableProducts,
@@ -132,7 +133,10 @@ function differentiated(
   const typed = inferTypes({ ...attached.model, graph: weighted.build() });
   const tables = tableProducts(typed.graph, dimsIn(typed.graph));
   const model = fewerProducts({ ...typed, graph: tables }, LEAST_CHANNELS);
-  const made = grad(model, { of: loss, wrt: layout.slots.map((slot) => slot.name) });
+  // From the rows' losses on: through their weighted sum a dozen small nodes would look for the shape of the weights.
+  const { rows } = attached;
+  const wrt = layout.slots.map((slot) => slot.name);
+  const made = grad(model, { of: rows, wrt, seeds: new Map([[rows, names.weights]]) });
   const graph = balanced(made.model, loss);
   const b = own === layout ? new GraphBuilder(graph) : fedWhole(graph, layout, own.slots[0]!.name);
   b.clearOutputs();
@@ -208,7 +212,8 @@ export function balanced(model: Model, loss: string): Graph {
   const { graph } = inferTypes(model);
   const kernels = remakeKernels(graph, graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1);
   const dimsOf = dimsIn(graph);
-  return geluByErf(mergeReshapes(gatherHeads(narrowSums(kernels, dimsOf), dimsOf)));
+  const passes = gatherHeads(narrowSums(needlessExpands(kernels, dimsOf), dimsOf), dimsOf);
+  return geluByErf(mergeReshapes(passes));
 }
 
 /** The model's graph with its parameters and its frozen constants as inputs. */
