@@ -146,15 +146,13 @@ function bestOther(b: GraphBuilder, z: string, mask: string): string {
 
 /**
  * log(1 + exp(d)) and its derivative, accurate for all d, and not zero until exp(d) is: ONNX Runtime's Softplus and
- * Sigmoid give 0 below about -18. With l = min(d, 80) and e = exp(l) they are log(1 + e) + (d - l) and e/(1 + e).
+ * Sigmoid give 0 below about -18. With e = exp(min(d, 80)) they are e where that is small, and e/(1 + e). In few nodes,
+ * none of them with a scalar beside a column but one: such a node wakes the other threads, which takes longer than its work.
  */
 function softplus(b: GraphBuilder, d: string): { loss: string; slope: string } {
-  // An infinite difference would make infinity minus infinity.
-  const below = (most: number): string => b.op("Clip", [d, b.scalar(-3e38), b.scalar(most)]);
-  const x = below(3e38);
-  const low = below(80); // a Min would wake the other threads for its scalar, which takes longer than the rest
-  const e = b.op("Exp", [low]);
-  const onePlus = b.add(e, b.scalar(1));
-  const log = b.op("Where", [b.op("Less", [e, b.scalar(3e-4)]), e, b.op("Log", [onePlus])]);
-  return { loss: b.op("Add", [log, b.sub(x, low)], {}, "softplus"), slope: b.div(e, onePlus) };
+  const within = (most: number): string => b.op("Clip", [d, b.scalar(-3e38), b.scalar(most)]);
+  const e = b.op("Exp", [within(80)]);
+  const tiny = b.op("Less", [e, b.scalar(3e-4)]);
+  const loss = b.op("Where", [tiny, e, b.op("Softplus", [within(3e38)])], {}, "softplus");
+  return { loss, slope: b.op("Softsign", [e]) };
 }
