@@ -55,6 +55,7 @@ function packed(runs: readonly PlainRun[]): { sent: readonly PlainRun[]; memory:
 function startLane(number: number): Lane {
   const { port1: port, port2 } = new MessageChannel();
   const counts = new Int32Array(new SharedArrayBuffer(8));
+  if (counters.push(counts) === 1) process.once("exit", waitForLanes);
   const worker = new Worker(new URL("./lane-worker.js", import.meta.url), {
     name: `lane ${number}`,
     execArgv: [],
@@ -67,6 +68,7 @@ function startLane(number: number): Lane {
     if (lanes[number] === lane) delete lanes[number];
     for (const { reject } of waiting.values()) reject(cause);
     waiting.clear();
+    Atomics.store(counts, 1, Atomics.load(counts, 0)); // nobody waits for it
   };
   const take = ({ ask, answers, error }: { ask: number; answers?: Answers; error?: string }): void => {
     const { resolve, reject } = waiting.get(ask)!;
@@ -78,14 +80,6 @@ function startLane(number: number): Lane {
   port.on("message", take);
   worker.on("error", end);
   worker.on("exit", (code) => end(new Error(`the thread ended (exit code ${code})`)));
-  // The process waits for a lane at work: a thread that is ended inside ONNX Runtime takes it down, whatever its exit code.
-  process.once("exit", () => {
-    const until = performance.now() + EXIT_MS;
-    const answered = (): number => Atomics.load(counts, 1);
-    for (let n = answered(); n !== Atomics.load(counts, 0) && performance.now() < until; n = answered()) {
-      Atomics.wait(counts, 1, n, EXIT_MS);
-    }
-  });
   // A lane without work does not keep the process.
   worker.unref();
   port.unref();
@@ -112,7 +106,20 @@ function startLane(number: number): Lane {
   return lane;
 }
 
+/** How often each lane was asked, and has answered. */
+const counters: Int32Array[] = [];
 const EXIT_MS = 10_000;
+
+/** The process ends when no lane is at work: a thread that is ended inside ONNX Runtime aborts it, whatever its exit code. */
+function waitForLanes(): void {
+  const until = performance.now() + EXIT_MS;
+  for (const counts of counters) {
+    const answered = (): number => Atomics.load(counts, 1);
+    for (let n = answered(); n !== Atomics.load(counts, 0) && performance.now() < until; n = answered()) {
+      Atomics.wait(counts, 1, n, EXIT_MS);
+    }
+  }
+}
 
 /** To wake a thread that sleeps costs as long: 50 to 100 us. */
 const LOOK_MS = 0.2;
