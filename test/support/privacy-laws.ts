@@ -45,7 +45,7 @@ export const makePlans = (): Plans => ({
   usual: calibratePlan({ ...base, steps: 40, targetEpsilon: 3 }),
   readable: calibratePlan({ ...base, steps: 60, targetEpsilon: 1e4 }),
   capped: calibratePlan({ ...base, steps: 60, targetEpsilon: 1e4, cap: 12 }),
-  rare: calibratePlan({ ...base, batch: 0.7, steps: 60, targetEpsilon: 1e4 }),
+  rare: calibratePlan({ ...base, batch: 0.7, steps: 150, targetEpsilon: 2.5e4 }),
   audited: calibratePlan({ ...base, records: 120, batch: 120, cap: 120, steps: 5, targetEpsilon: 1 }),
 });
 
