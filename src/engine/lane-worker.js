@@ -5,8 +5,8 @@
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import ort from "onnxruntime-node";
 
-/** @type {{ port: import("node:worker_threads").MessagePort, counts: Int32Array }} */
-const { port, counts } = workerData;
+/** @type {{ port: import("node:worker_threads").MessagePort, counts: Int32Array, lookMs: number }} */
+const { port, counts, lookMs } = workerData;
 
 /** @type {Map<number, import("onnxruntime-node").InferenceSession>} */
 const sessions = new Map();
@@ -48,9 +48,6 @@ async function take({ ask, ...wanted }) {
   Atomics.notify(counts, 1);
 }
 
-/** Most time that a lane looks for more to do before it sleeps: to wake it costs the asker 0.1 ms. */
-const LOOK_MS = 0.2;
-
 let busy = false;
 port.on("message", async (first) => {
   if (busy) return await take(first);
@@ -58,7 +55,7 @@ port.on("message", async (first) => {
   for (let message = first; message !== undefined;) {
     const seen = Atomics.load(counts, 0);
     await take(message);
-    const until = performance.now() + LOOK_MS;
+    const until = performance.now() + lookMs;
     while (Atomics.load(counts, 0) === seen && performance.now() < until);
     message = receiveMessageOnPort(port)?.message;
   }

@@ -1,22 +1,9 @@
 import { excerpt, MarauderError } from "../errors.ts";
+import { numberTypes } from "../tensor/index.ts";
 import type { DataOf, DType, Tensor } from "../tensor/index.ts";
 
 /** Element types that cross the boundary between JavaScript and ONNX Runtime. */
-const crossing: ReadonlySet<DType> = new Set<DType>([
-  "float32",
-  "float64",
-  "float16",
-  "int8",
-  "int16",
-  "int32",
-  "int64",
-  "uint8",
-  "uint16",
-  "uint32",
-  "uint64",
-  "bool",
-  "string",
-]);
+const crossing: ReadonlySet<DType> = new Set<DType>([...numberTypes, "float16", "string"]);
 
 /** The signature of a C++ function, with parameters that may hold signatures themselves. */
 const SIGNATURE =

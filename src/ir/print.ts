@@ -1,5 +1,5 @@
 import { excerpt } from "../errors.ts";
-import { type Tensor } from "../tensor/index.ts";
+import { numberTypes, type Tensor } from "../tensor/index.ts";
 import { toNumber } from "./attributes.ts";
 import type { Attribute, Dim, Graph, Model, Node, ValueInfo } from "./graph.ts";
 
@@ -113,21 +113,8 @@ export function tensorText(t: Tensor): string {
     const texts = (t.data as string[]).slice(0, SHOWN).map((s) => JSON.stringify(plain(s)));
     return `${head} = [${texts.join(", ")}${t.data.length > SHOWN ? ", …" : ""}]`;
   }
-  const numeric = [
-    "float32",
-    "float64",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "bool",
-  ];
   // The other types are stored as bit patterns, whose range would say nothing.
-  if (!numeric.includes(t.dtype)) return head;
+  if (!numberTypes.includes(t.dtype)) return head;
   if (t.data.length <= SHOWN) return `${head} = ${list(Array.from(t.data as ArrayLike<number | bigint>))}`;
   const { low, high, notFinite } = rangeOf(t.data as ArrayLike<number | bigint>);
   const odd = notFinite > 0 ? `, ${notFinite} not finite` : "";

@@ -61,6 +61,7 @@ describe("runBatches", () => {
   it("keeps together what is not worth another lane", async () => {
     expect(await run(3, { lanes: 2, least: 2 })).toEqual([[3]]);
     expect(await run(4, { lanes: 2, least: 2 })).toEqual([[2, 2]]);
+    expect(await run(4, { lanes: 8, least: 2 })).toEqual([[2, 2]]);
   });
 
   it("runs whole chunks in their own session, as many for each lane", async () => {

@@ -91,9 +91,9 @@ function planOf(runner: BatchRunner, n: number): { session: Session; parts: read
   const wholes = whole === undefined ? 0 : Math.floor(n / chunk / whole.lanes) * whole.lanes;
   const left = n - wholes * chunk;
   const runs = Math.ceil(left / chunk);
-  // The rest in even shares, one for each lane where that is worth a message to another thread.
-  const shares =
-    session.lanes === 1 || left < 2 * least ? runs : Math.min(Math.ceil(runs / session.lanes) * session.lanes, left);
+  // The rest in even shares, as many for each lane where that leaves enough in each.
+  const even = Math.ceil(runs / session.lanes) * session.lanes;
+  const shares = Math.max(runs, Math.min(even, Math.floor(left / least)));
   const plan = [];
   if (wholes > 0) plan.push({ session: whole!, parts: parts(0, wholes * chunk, wholes) });
   if (left > 0) plan.push({ session, parts: parts(wholes * chunk, n, shares) });

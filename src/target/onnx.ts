@@ -120,7 +120,8 @@ export async function openOnnxTarget(file: Model, options: OnnxTargetOptions): P
     const targeted = loss.targets !== undefined;
     const key = `${loss.kind}${targeted ? " targeted" : ""}`;
     const names = once(graphs, key, () => gradientModel(model, request(loss.kind, targeted)));
-    const inWholes = n >= chunk && verified.batch.form === "any" && engine.channelBlock !== undefined;
+    const inWholes =
+      n >= (lanes ? 2 * chunk : chunk) && verified.batch.form === "any" && engine.channelBlock !== undefined;
     const better = inWholes ? once(wholes, key, () => gradientModelFor(names, chunk, engine.channelBlock!)) : null;
     const whole = better === null ? undefined : await sessionOf(`${key} whole`, better);
     const session = whole !== undefined && n % (chunk * whole.lanes) === 0 ? whole : await sessionOf(key, names.model);

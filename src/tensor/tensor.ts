@@ -133,4 +133,18 @@ export function bitsPerElement(dtype: DType): number {
 }
 
 export const floatTypes: readonly DType[] = ["float32", "float64", "float16", "bfloat16"];
+/** Types whose stored elements are the numbers themselves (bool: 0 or 1), not bits of another format. */
+export const numberTypes: readonly DType[] = [
+  "float32",
+  "float64",
+  "int8",
+  "int16",
+  "int32",
+  "int64",
+  "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
+  "bool",
+];
 export const isFloat = (dtype: DType): boolean => floatTypes.includes(dtype);
