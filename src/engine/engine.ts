@@ -9,6 +9,8 @@ export interface SessionOptions {
    * copy of the model and one thread. An engine may have fewer lanes than threads, or one.
    */
   readonly lanes?: boolean;
+  /** Whether runs say where all their outputs go (`Run.into`), so that an engine need not hand them back as copies. */
+  readonly places?: boolean;
 }
 
 /** Runs ONNX models. Two implementations: ONNX Runtime, and a float64 interpreter that serves as the oracle. */

@@ -6,6 +6,7 @@ import type { Model } from "../ir/index.ts";
 import { inTurn } from "./engine.ts";
 import type { Engine, Run, Session, SessionOptions } from "./engine.ts";
 import { laned } from "./laned.ts";
+import { isRefusal, withRefusal } from "./refusal.ts";
 import { checkCrossing, failedRun, tensorsOf, toPlain, wordsOf, type Plain, type PlainRun } from "./ort-values.ts";
 
 type Ort = typeof import("onnxruntime-node");
@@ -58,7 +59,8 @@ const manySmall = ({ graph: { nodes } }: Model): boolean =>
 const MOST_LANES = 8;
 
 async function load(model: Model, options: SessionOptions = {}): Promise<Session> {
-  const { bytes, apart } = encodeApart(model, LEAST_APART);
+  const silent = options.places === true ? withRefusal(model) : null;
+  const { bytes, apart } = encodeApart(silent?.model ?? model, LEAST_APART);
   const ort = await loadOrt();
   const threads = options.threads ?? availableParallelism();
   const lanes = options.lanes === true ? Math.min(threads, MOST_LANES) : 1;
@@ -81,9 +83,10 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
   }
   let open = true;
   const types = new Map(model.graph.outputs.map((v) => [v.name, v.dtype]));
+  const outputs = native.outputNames.filter((name) => name !== silent?.refused);
   const checked = ({ feeds, fetches }: Run): PlainRun => {
     if (!open) throw new MarauderError("ENGINE_FAILED", "internal: a model was run after it was closed");
-    const wanted = fetches ?? native.outputNames;
+    const wanted = fetches ?? outputs;
     // The binding takes the process down over a result of a type that it does not know.
     for (const name of wanted) {
       const dtype = types.get(name) ?? null;
@@ -100,17 +103,23 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
     for (const name of plain.fetches) {
       places[name] = into[name] === undefined ? null : toOrt(ort, toPlain(name, into[name]));
     }
+    // Shared memory is no place: the binding gets a copy of it.
+    const placed = plain.fetches.filter((name) => into[name] !== undefined && places[name]!.data === into[name].data);
+    const written = Object.fromEntries(placed.map((name) => [name, into[name]!]));
+    const all = silent !== null && placed.length === plain.fetches.length;
+    if (all) places[silent.refused] = null;
     let answer: InferenceSession.ReturnType;
     try {
       answer = await native.run(given, places);
     } catch (cause) {
+      if (all && isRefusal(cause)) return written;
       throw failedRun(cause, feeds);
     }
-    return tensorsOf(answer, plain.fetches);
+    return { ...tensorsOf(answer, plain.fetches), ...written };
   };
   const session: Session = {
     inputs: Object.freeze([...native.inputNames]),
-    outputs: Object.freeze([...native.outputNames]),
+    outputs: Object.freeze(outputs),
     lanes: 1,
     run,
     runAll: (runs) => inTurn(run, runs),

@@ -100,7 +100,7 @@ type Values = Readonly<Record<string, Tensor>>;
  * parts, so that the lanes do not change a bit. Gives the outputs, part by part.
  */
 export async function addUp(
-  session: Session,
+  { session, placesBy }: { readonly session: Session; readonly placesBy: (feeds: Values) => Values },
   feeds: readonly Values[],
   vector: readonly string[],
   layout: Layout,
@@ -108,7 +108,9 @@ export async function addUp(
 ): Promise<readonly Values[]> {
   const slots = slotsOf(layout, sum);
   const into = Object.fromEntries(vector.map((name, k) => [name, slots[k]!]));
-  const answers = await session.runAll(feeds.map((own, i) => (i === 0 ? { feeds: own, into } : { feeds: own })));
+  const answers = await session.runAll(
+    feeds.map((own, i) => ({ feeds: own, ...(i === 0 && { into: { ...placesBy(own), ...into } }) })),
+  );
   answers.forEach((answer, i) =>
     vector.forEach((name, k) => {
       const own = answer[name]!.data as Float32Array;

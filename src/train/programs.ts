@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, SessionOptions } from "../engine/engine.ts";
 import type { Tensor } from "../tensor/index.ts";
 import { float32 } from "../tensor/index.ts";
 import type { Trainable } from "./architectures.ts";
@@ -6,7 +6,7 @@ import { losses } from "./losses.ts";
 import type { UpdateRule } from "./optimizers.ts";
 import { constantOf, feedsOf, layoutOf, type Layout } from "./parameters.ts";
 import { addUp, cutOf, inLanes, joined, rowsOf, type Cut } from "./parts.ts";
-import { runInto } from "./run-into.ts";
+import { placesBy, runInto } from "./run-into.ts";
 import {
   forwardProgram,
   gradientProgram,
@@ -100,12 +100,18 @@ export function openPrograms(
       return await open;
     };
   };
-  const loaded = async <P extends Program<string>>(program: P, lanes = false) => {
-    const session = await engine.load(program.model, { ...options, ...(lanes && { lanes }) });
+  const loaded = async <P extends Program<string>>(program: P, further: SessionOptions = {}) => {
+    const session = await engine.load(program.model, { ...options, ...further });
     return { ...program, session, close: () => session.close() };
   };
-  const wholes = kept(async (loss, rule) => await loaded(stepProgram(trainable, layout, rule!, losses[loss])));
-  const gradients = kept(async (loss) => await loaded(gradientProgram(trainable, layout, losses[loss]), true));
+  const placed = async <P extends Program<string>>(program: P, further: SessionOptions = {}) => ({
+    ...(await loaded(program, { ...further, places: true })),
+    placesBy: placesBy(program.model, Object.values(program.outputs)),
+  });
+  const wholes = kept(async (loss, rule) => await placed(stepProgram(trainable, layout, rule!, losses[loss])));
+  const gradients = kept(
+    async (loss) => await placed(gradientProgram(trainable, layout, losses[loss]), { lanes: true }),
+  );
   const updates = kept(async (_, rule) => await openUpdate(engine, rule!, layout, threads));
   const forward = kept(async () => await loaded(forwardProgram(trainable, layout)));
   const inputGradients = kept(async (loss) => await loaded(inputGradientProgram(trainable, layout, losses[loss])));
@@ -127,17 +133,17 @@ export function openPrograms(
       const rows = { [input]: features, [names.targets]: targets, [names.weights]: vector(weights) };
       const split = await inLanes(cuts(loss), weights.length, () => gradients(loss));
       if (split === null) {
-        const { session, layout: own, outputs, vectors } = await wholes(loss, rule);
+        const { session, layout: own, outputs, vectors, placesBy } = await wholes(loss, rule);
         const packed = float32([rates.length], rates);
         const feeds = { ...frozen, ...stateFeeds(own, state), ...rows, [names.rates]: packed };
-        const out = await runInto(session, feeds, placesOf(own, vectors, next));
+        const out = await runInto(session, feeds, { ...placesBy(feeds), ...placesOf(own, vectors, next) });
         return { state: next, loss: data(out[outputs.loss])[0]!, logits: data(out[outputs.logits]) };
       }
-      const { session, layout: own, outputs, vectors } = split.program;
+      const { layout: own, outputs, vectors } = split.program;
       const fixed = { ...frozen, ...feedsOf(own, state.parameters) };
       const feeds = split.parts.map((part) => ({ ...fixed, ...rowsOf(rows, part) }));
       // The gradient lies where the new parameters go.
-      const answers = await addUp(session, feeds, vectors[0]!, own, next.parameters);
+      const answers = await addUp(split.program, feeds, vectors[0]!, own, next.parameters);
       await (await updates(loss, rule)).step(state, rates, next.parameters, next);
       const sum = answers.reduce((s, out) => s + data(out[outputs.loss])[0]!, 0);
       return { state: next, loss: sum, logits: joined(answers, outputs.logits) };

@@ -8,8 +8,11 @@ import {
   mergeReshapes,
   needlessExpands,
   narrowSums,
+  prune,
   remakeKernels,
+  remakeMasks,
   tableProducts,
+  turnedProducts,
   winograd,
   withMoments,
 } from "../rewrite/index.ts";
@@ -82,7 +85,7 @@ export function stepProgram(
   const emitted = emitUpdate(b, own, rule, gradients);
   const outputs = outputsOf(b, values);
   const vectors = emitted.map((vector) => vector.map((value, k) => b.output(value, "float32", own.slots[k]!.dims)));
-  return { model: { ...model, graph: b.build() }, layout: own, outputs, vectors };
+  return { model: { ...model, graph: prune(b.build()) }, layout: own, outputs, vectors };
 }
 
 /** A training step without its update. Inputs and outputs as of `stepProgram`; one vector: the gradient of the loss. */
@@ -94,7 +97,7 @@ export function gradientProgram(trainable: Trainable, layout: Layout, lossOf: Lo
   const vector = own.slots.map(({ name, dims }) =>
     b.output(gradients.get(name)!, "float32", dims, names.gradient(name)),
   );
-  return { model: { ...model, graph: b.build() }, layout: own, outputs, vectors: [vector] };
+  return { model: { ...model, graph: prune(b.build()) }, layout: own, outputs, vectors: [vector] };
 }
 
 /** An update alone. Inputs: parameters, gradients, states, rates; vectors: the new parameters and states. */
@@ -210,8 +213,9 @@ export function fewerProducts(model: Model, leastChannels?: number): Model {
 /** The graph of a gradient, where its two passes share work, and keep less for each other; the first ends with the value `loss`. */
 export function balanced(model: Model, loss: string): Graph {
   const { graph } = inferTypes(model);
-  const kernels = remakeKernels(graph, graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1);
   const dimsOf = dimsIn(graph);
+  const first = graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1;
+  const kernels = turnedProducts(remakeKernels(remakeMasks(graph, first, dimsOf), first), dimsOf);
   const passes = gatherHeads(narrowSums(needlessExpands(kernels, dimsOf), dimsOf), dimsOf);
   return geluByErf(mergeReshapes(passes));
 }

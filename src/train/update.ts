@@ -47,7 +47,7 @@ export async function openUpdate(
 ): Promise<Update> {
   const layout = rule.uniform ? inChunks(whole) : whole;
   const { model, vectors } = updateProgram(layout, rule);
-  const session = await engine.load(model, threads === undefined ? {} : { threads });
+  const session = await engine.load(model, { ...(threads !== undefined && { threads }), places: true });
   return {
     async step(state, rates, gradient, next = freshState(layout, state)) {
       const feeds = {

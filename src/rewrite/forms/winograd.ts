@@ -4,6 +4,7 @@ import {
   getString,
   GraphBuilder,
   int,
+  ints,
   type Dim,
   type DimsOf,
   type Graph,
@@ -83,15 +84,15 @@ function formOf(node: Node, dimsOf: DimsOf, leastChannels: number): Form | null 
 function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, weights: Tensor | null): void {
   const [x, w, bias] = node.inputs as [string, string, string?];
   const [tr, tc] = [rows.tiles, columns.tiles];
+  const float = weights?.dtype === "float32";
+  // Ahead of the tiles: ONNX Runtime makes the earlier one of two inputs last, and the kernels are soon made.
+  const kernels = float ? constantKernels(b, weights as Tensor<"float32">) : kernelsOf(b, w, from, to);
   const places = b.transpose(b.reshape(x, [0, from, rows.size * columns.size]), [2, 0, 1]);
   const down = b.matmul(intoTiles(b, rows), b.reshape(places, [rows.size, -1]));
   const across = b.matmul(intoTiles(b, columns), b.reshape(down, [TILE * tr, columns.size, -1]));
   const one = tr === 1 && tc === 1;
   const apart = one ? across : b.transpose(b.reshape(across, [TILE, tr, TILE, tc, -1]), [0, 2, 1, 3, 4]);
-  const products =
-    weights?.dtype === "float32"
-      ? b.matmul(b.reshape(apart, [1, TILE ** 2, -1, from]), constantKernels(b, weights as Tensor<"float32">))
-      : b.matmul(b.reshape(apart, [TILE ** 2, -1, from]), kernelsOf(b, w, from, to));
+  const products = b.matmul(b.reshape(apart, float ? [1, TILE ** 2, -1, from] : [TILE ** 2, -1, from]), kernels);
   const joined = one
     ? b.reshape(products, [TILE, TILE, -1])
     : b.reshape(b.transpose(b.reshape(products, [TILE, TILE, tr, tc, -1]), [0, 2, 1, 3, 4]), [
@@ -113,12 +114,11 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, 
   b.append({ op: "Add", domain: "", name: node.name || y, inputs, outputs: [y], attributes: {} });
 }
 
-/** The 36 matrices [from, to] of the kernels. */
+/** The 36 matrices [from, to] of the kernels: [to, from] as they come, and turned where a product reads them. */
 function kernelsOf(b: GraphBuilder, w: string, from: number, to: number): string {
-  // [from, to] here, so that only the nine values of a kernel are moved, and its gradient comes out in this order.
-  const turned = b.reshape(b.transpose(b.reshape(w, [to, from, 9]), [1, 0, 2]), [-1, 9]);
-  const long = b.op("Gemm", [matrixOf(b), turned], { transB: int(1) }, KERNELS);
-  return b.op("Reshape", [long, b.indices([TILE ** 2, from, to])], {}, KERNELS);
+  const long = b.op("Gemm", [matrixOf(b), b.reshape(w, [-1, 9])], { transB: int(1) }, KERNELS);
+  const apart = b.op("Reshape", [long, b.indices([TILE ** 2, to, from])], {}, KERNELS);
+  return b.op("Transpose", [apart], { perm: ints([0, 2, 1]) }, KERNELS);
 }
 
 /**

@@ -4,10 +4,12 @@ import type { Tensor } from "../../tensor/index.ts";
 import { tensor } from "../../tensor/index.ts";
 import type { Trainable } from "../architectures.ts";
 import { losses } from "../losses.ts";
+import { prune } from "../../rewrite/index.ts";
 import { feedsOf, layoutOf, type Layout } from "../parameters.ts";
 import { perExample } from "./per-example.ts";
 import type { Frozen } from "../programs.ts";
 import { addUp, cutOf, inLanes, joined, partsOf, rowsOf } from "../parts.ts";
+import { placesBy } from "../run-into.ts";
 import { attachLoss, inputOf, names, type UpdateProgram } from "../step.ts";
 import type { LossId } from "../trainer.ts";
 
@@ -55,7 +57,7 @@ export function clippedProgram(
     losses: b.output(rows, "float32", [null]),
   };
   const vectors = [sum.map((value, k) => b.output(value, "float32", layout.slots[k]!.dims))];
-  return { model: { ...made.model, graph: b.build() }, layout, outputs, vectors };
+  return { model: { ...made.model, graph: prune(b.build()) }, layout, outputs, vectors };
 }
 
 export interface ClippedOptions {
@@ -78,10 +80,11 @@ export async function openClipped(
   const { model, outputs, vectors } = clippedProgram(trainable, layout, loss, copies);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const sessions = new Map<boolean, Session>();
-  const open = async (lanes: boolean): Promise<{ session: Session }> => {
-    const session = sessions.get(lanes) ?? (await engine.load(model, { ...threads, lanes }));
+  const free = placesBy(model, Object.values(outputs));
+  const open = async (lanes: boolean): Promise<{ session: Session; placesBy: typeof free }> => {
+    const session = sessions.get(lanes) ?? (await engine.load(model, { ...threads, lanes, places: true }));
     sessions.set(lanes, session);
-    return { session };
+    return { session, placesBy: free };
   };
   const cut = options.threads === 1 ? null : (options.cut ?? cutOf)(trainable, layout, loss);
   const input = inputOf(trainable);
@@ -101,10 +104,10 @@ export async function openClipped(
     const rows = { [input]: features, [names.targets]: targets };
     const n = features.dims[0]!;
     const split = await inLanes(cut, n, () => open(true), copies);
-    const { session } = split === null ? await open(false) : split.program;
+    const program = split === null ? await open(false) : split.program;
     const feeds = (split?.parts ?? partsOf(n, 1)).map((part) => ({ ...fixed, ...rowsOf(rows, part) }));
     const sum = new Float32Array(layout.size);
-    const answers = await addUp(session, feeds, vectors[0]!, layout, sum);
+    const answers = await addUp(program, feeds, vectors[0]!, layout, sum);
     return { sum, norms: joined(answers, outputs.norms), losses: joined(answers, outputs.losses) };
   };
   return {
