@@ -4,10 +4,12 @@ import {
   findGelu,
   findNormalization,
   gatherHeads,
+  lastMinute,
   geluByErf,
   mergeReshapes,
   needlessExpands,
   narrowSums,
+  plainPools,
   prune,
   remakeKernels,
   remakeMasks,
@@ -85,7 +87,7 @@ export function stepProgram(
   const emitted = emitUpdate(b, own, rule, gradients);
   const outputs = outputsOf(b, values);
   const vectors = emitted.map((vector) => vector.map((value, k) => b.output(value, "float32", own.slots[k]!.dims)));
-  return { model: { ...model, graph: prune(b.build()) }, layout: own, outputs, vectors };
+  return { model: { ...model, graph: finished(b, trainable) }, layout: own, outputs, vectors };
 }
 
 /** A training step without its update. Inputs and outputs as of `stepProgram`; one vector: the gradient of the loss. */
@@ -97,7 +99,7 @@ export function gradientProgram(trainable: Trainable, layout: Layout, lossOf: Lo
   const vector = own.slots.map(({ name, dims }) =>
     b.output(gradients.get(name)!, "float32", dims, names.gradient(name)),
   );
-  return { model: { ...model, graph: prune(b.build()) }, layout: own, outputs, vectors: [vector] };
+  return { model: { ...model, graph: finished(b, trainable) }, layout: own, outputs, vectors: [vector] };
 }
 
 /** An update alone. Inputs: parameters, gradients, states, rates; vectors: the new parameters and states. */
@@ -210,6 +212,10 @@ export function fewerProducts(model: Model, leastChannels?: number): Model {
   return { ...typed, graph: withMoments(findNormalization(findGelu(filtered), dimsOf)) };
 }
 
+/** The graph without what nothing reads, in an order that keeps little in memory. */
+export const finished = (b: GraphBuilder, trainable: Trainable): Graph =>
+  lastMinute(prune(b.build()), [inputOf(trainable), names.targets, names.weights]);
+
 /** The graph of a gradient, where its two passes share work, and keep less for each other; the first ends with the value `loss`. */
 export function balanced(model: Model, loss: string): Graph {
   const { graph } = inferTypes(model);
@@ -217,7 +223,7 @@ export function balanced(model: Model, loss: string): Graph {
   const first = graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1;
   const kernels = turnedProducts(remakeKernels(remakeMasks(graph, first, dimsOf), first), dimsOf);
   const passes = gatherHeads(narrowSums(needlessExpands(kernels, dimsOf), dimsOf), dimsOf);
-  return geluByErf(mergeReshapes(passes));
+  return plainPools(geluByErf(mergeReshapes(passes)), dimsOf);
 }
 
 /** The model's graph with its parameters and its frozen constants as inputs. */

@@ -85,7 +85,6 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, 
   const [x, w, bias] = node.inputs as [string, string, string?];
   const [tr, tc] = [rows.tiles, columns.tiles];
   const float = weights?.dtype === "float32";
-  // Ahead of the tiles: ONNX Runtime makes the earlier one of two inputs last, and the kernels are soon made.
   const kernels = float ? constantKernels(b, weights as Tensor<"float32">) : kernelsOf(b, w, from, to);
   const places = b.transpose(b.reshape(x, [0, from, rows.size * columns.size]), [2, 0, 1]);
   const down = b.matmul(intoTiles(b, rows), b.reshape(places, [rows.size, -1]));

@@ -4,13 +4,12 @@ import type { Tensor } from "../../tensor/index.ts";
 import { tensor } from "../../tensor/index.ts";
 import type { Trainable } from "../architectures.ts";
 import { losses } from "../losses.ts";
-import { prune } from "../../rewrite/index.ts";
 import { feedsOf, layoutOf, type Layout } from "../parameters.ts";
 import { perExample } from "./per-example.ts";
 import type { Frozen } from "../programs.ts";
 import { addUp, cutOf, inLanes, joined, partsOf, rowsOf } from "../parts.ts";
 import { placesBy } from "../run-into.ts";
-import { attachLoss, inputOf, names, type UpdateProgram } from "../step.ts";
+import { attachLoss, finished, inputOf, names, type UpdateProgram } from "../step.ts";
 import type { LossId } from "../trainer.ts";
 
 const CLIP = "train.clip";
@@ -57,7 +56,7 @@ export function clippedProgram(
     losses: b.output(rows, "float32", [null]),
   };
   const vectors = [sum.map((value, k) => b.output(value, "float32", layout.slots[k]!.dims))];
-  return { model: { ...made.model, graph: prune(b.build()) }, layout, outputs, vectors };
+  return { model: { ...made.model, graph: finished(b, trainable) }, layout, outputs, vectors };
 }
 
 export interface ClippedOptions {

@@ -171,6 +171,19 @@ function conv(b: GraphBuilder, site: Site, dy: string, known: Known): Use | stri
   };
   const positions = shape === null ? null : product(shape.slice(2));
   const pays = group === 1 && ghostPays(positions, m, c * taps);
+  // The second factor of a product is copied into the order in which it is read: the smaller one.
+  if (group === 1 && !pays && c * taps > m) {
+    let turned: string | null = null;
+    const eachTurned = (): string => (turned ??= b.reshape(b.matmul(columns, swap(b, g)), [0, m * c * taps]));
+    return {
+      each,
+      ghost: () => squares(b, eachTurned(), [1]),
+      sum(w) {
+        const sum = b.reshape(b.matmul(b.unsqueeze(w, [0]), eachTurned()), [c * taps, m]);
+        return b.reshape(b.transpose(sum, [1, 0]), dims);
+      },
+    };
+  }
   return {
     each,
     ghost: pays ? () => gram(b, swap(b, columns), swap(b, g)) : null,
