@@ -38,8 +38,10 @@ if (kind === "plain") {
   const update = await openUpdate(ortEngine, rule, layout, threads);
   // The sum is not divided: with a rate divided by the batch size, momentum makes the same steps of it.
   const rates = rule.ratesAt(1, 1e-4 / batch);
+  let spare = new Float32Array(packed.length);
   step = async () => {
-    const { sum } = await clipped.run(state.parameters, {}, features, targets, 1);
+    const { sum } = await clipped.run(state.parameters, {}, features, targets, 1, spare);
+    spare = state.parameters;
     state = await update.step(state, rates, sum, { parameters: sum, states: state.states });
   };
   close = async () => {

@@ -26,13 +26,17 @@ export interface ClippedGradient {
 /** Clipped gradients of a model, compiled once. The caller adds noise once to the sum over a logical batch. */
 export interface ClippedGradients {
   readonly layout: Layout;
-  /** Features [N, ...], targets as the loss takes them. An empty batch gives a zero sum. */
+  /**
+   * Features [N, ...], targets as the loss takes them. An empty batch gives a zero sum. `place` is memory for the sum; left
+   * out, it is fresh.
+   */
   run(
     parameters: Float32Array,
     frozen: Frozen,
     features: Tensor,
     targets: Tensor,
     clip: number,
+    place?: Float32Array,
   ): Promise<ClippedGradient>;
   close(): Promise<void>;
 }
@@ -94,6 +98,7 @@ export async function openClipped(
     features: Tensor,
     targets: Tensor,
     clip: number,
+    sum: Float32Array,
   ): Promise<ClippedGradient> => {
     const fixed = {
       ...frozen,
@@ -105,30 +110,30 @@ export async function openClipped(
     const split = await inLanes(cut, n, () => open(true), copies);
     const program = split === null ? await open(false) : split.program;
     const feeds = (split?.parts ?? partsOf(n, 1)).map((part) => ({ ...fixed, ...rowsOf(rows, part) }));
-    const sum = new Float32Array(layout.size);
     const answers = await addUp(program, feeds, vectors[0]!, layout, sum);
     return { sum, norms: joined(answers, outputs.norms), losses: joined(answers, outputs.losses) };
   };
   return {
     layout,
-    async run(parameters, frozen, features, targets, clip) {
+    async run(parameters, frozen, features, targets, clip, place) {
       if (!(clip > 0 && clip < Infinity)) {
         throw new MarauderError("OPTION_RANGE", `the clipping norm must be a finite number above 0, got ${clip}`);
       }
       const n = (features.dims[0] ?? 0) / copies;
+      const memory = place ?? new Float32Array(layout.size);
       const none = (): ClippedGradient => ({
-        sum: new Float32Array(layout.size),
+        sum: memory.fill(0),
         norms: new Float32Array(n),
         losses: new Float32Array(n * copies),
       });
       if (n === 0) return none();
-      const made = await once(parameters, frozen, features, targets, clip);
+      const made = await once(parameters, frozen, features, targets, clip, memory);
       const good = Array.from({ length: n }, (_, i) => i).filter((i) => Number.isFinite(made.norms[i]));
       if (good.length === n) return made;
       // A weight of 0 does not silence a NaN: such examples are taken out, and the others run again.
       if (good.length === 0) return { ...made, sum: none().sum };
       const rows = good.flatMap((i) => Array.from({ length: copies }, (_, k) => i * copies + k));
-      const { sum } = await once(parameters, frozen, picked(features, rows), picked(targets, rows), clip);
+      const { sum } = await once(parameters, frozen, picked(features, rows), picked(targets, rows), clip, memory);
       return { ...made, sum };
     },
     async close() {

@@ -155,6 +155,7 @@ export function privateTrainerOf(
           const changes = context.rng.child("augment");
           const sampler = use.sampler(plan, source, options.rows);
           const margin = 1 - roundingMargin(options.rows);
+          const place = new Float32Array(layout.size);
           const note = `${Math.round(plan.expectedBatch)} records expected in a step`;
           while (done < plan.steps) {
             throwIfCancelled(context.signal);
@@ -168,7 +169,7 @@ export function privateTrainerOf(
               if (rows.length === 0) continue;
               const x = views(examples.features, rows, options.multiplicity, options.augment, changes.child(at));
               const t = views(examples.targets, rows, options.multiplicity, null, changes);
-              const made = await clipped.run(state.parameters, frozen, x, t, bound.norm * margin);
+              const made = await clipped.run(state.parameters, frozen, x, t, bound.norm * margin, place);
               sum.add(made.sum);
               bound.see(made.norms);
             }
