@@ -10,10 +10,12 @@ export function turnedProducts(graph: Graph, dimsOf: DimsOf): Graph {
   const madeBy = producers(graph);
   const onlyReader = onlyReaders(graph);
   const b = GraphBuilder.rewriting(graph);
-  /** What a value was before its last two axes were exchanged; null where they were not. */
+  /** Products that are made turned instead. */
+  const gone = new Set<string>();
+  /** What a value was before its last two axes were exchanged; null where they were not, and where that is not made. */
   const unturned = (name: string): string | null => {
     const node = madeBy.get(name);
-    return node !== undefined && exchanges(node) ? node.inputs[0]! : null;
+    return node !== undefined && exchanges(node) && !gone.has(node.inputs[0]!) ? node.inputs[0]! : null;
   };
   const turn = (name: string, rank: number): string => {
     const axes = Array.from({ length: rank }, (_, i) => i);
@@ -32,7 +34,10 @@ export function turnedProducts(graph: Graph, dimsOf: DimsOf): Graph {
     const twice = exchanges(node) ? unturned(node.inputs[0]!) : null;
     if (twice !== null) instead.set(node.outputs[0]!, instead.get(twice) ?? twice);
     const reader = node.op === "MatMul" ? onlyReader(node.outputs[0]!) : null;
-    if (reader !== null && factorsOf(reader) !== null) continue;
+    if (reader !== null && factorsOf(reader) !== null) {
+      gone.add(node.outputs[0]!);
+      continue;
+    }
     const factors = factorsOf(node);
     if (factors === null) b.append({ ...node, inputs: node.inputs.map((name) => instead.get(name) ?? name) });
     else {
