@@ -11,8 +11,7 @@ import {
   narrowSums,
   plainPools,
   prune,
-  remakeKernels,
-  remakeMasks,
+  remake,
   tableProducts,
   turnedProducts,
   winograd,
@@ -221,7 +220,7 @@ export function balanced(model: Model, loss: string): Graph {
   const { graph } = inferTypes(model);
   const dimsOf = dimsIn(graph);
   const first = graph.nodes.findIndex((node) => node.outputs.includes(loss)) + 1;
-  const kernels = turnedProducts(remakeKernels(remakeMasks(graph, first, dimsOf), first), dimsOf);
+  const kernels = turnedProducts(remake(graph, first, dimsOf), dimsOf);
   const passes = gatherHeads(narrowSums(needlessExpands(kernels, dimsOf), dimsOf), dimsOf);
   return plainPools(geluByErf(mergeReshapes(passes)), dimsOf);
 }

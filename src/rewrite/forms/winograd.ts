@@ -57,6 +57,8 @@ const OUT = 4;
 const TILE = 6;
 /** From which on in a training step fewer products outweigh the way into tiles and back (bench/results/training.md). */
 const LEAST_CHANNELS = 32;
+/** Pixels of a map up to which its tiles are: they cost the less time for a byte, the smaller the map is. */
+const SOON = 8 * 8;
 /** Least gain in multiplications, of 4 where tiles fit exactly. */
 const LEAST_GAIN = 2.5;
 
@@ -91,7 +93,9 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, 
   const across = b.matmul(intoTiles(b, columns), b.reshape(down, [TILE * tr, columns.size, -1]));
   const one = tr === 1 && tc === 1;
   const apart = one ? across : b.transpose(b.reshape(across, [TILE, tr, TILE, tc, -1]), [0, 2, 1, 3, 4]);
-  const products = b.matmul(b.reshape(apart, float ? [1, TILE ** 2, -1, from] : [TILE ** 2, -1, from]), kernels);
+  const shape = b.indices(float ? [1, TILE ** 2, -1, from] : [TILE ** 2, -1, from]);
+  const soon = rows.size * columns.size <= SOON;
+  const products = b.matmul(b.op("Reshape", [apart, shape], {}, soon ? AGAIN : "winograd.tiles"), kernels);
   const joined = one
     ? b.reshape(products, [TILE, TILE, -1])
     : b.reshape(b.transpose(b.reshape(products, [TILE, TILE, tr, tc, -1]), [0, 2, 1, 3, 4]), [
@@ -115,9 +119,9 @@ function append(b: GraphBuilder, node: Node, { from, to, rows, columns }: Form, 
 
 /** The 36 matrices [from, to] of the kernels: [to, from] as they come, and turned where a product reads them. */
 function kernelsOf(b: GraphBuilder, w: string, from: number, to: number): string {
-  const long = b.op("Gemm", [matrixOf(b), b.reshape(w, [-1, 9])], { transB: int(1) }, KERNELS);
-  const apart = b.op("Reshape", [long, b.indices([TILE ** 2, to, from])], {}, KERNELS);
-  return b.op("Transpose", [apart], { perm: ints([0, 2, 1]) }, KERNELS);
+  const long = b.op("Gemm", [matrixOf(b), b.reshape(w, [-1, 9])], { transB: int(1) }, AGAIN);
+  const apart = b.op("Reshape", [long, b.indices([TILE ** 2, to, from])], {}, AGAIN);
+  return b.op("Transpose", [apart], { perm: ints([0, 2, 1]) }, AGAIN);
 }
 
 /**
@@ -136,35 +140,9 @@ function constantKernels(b: GraphBuilder, weights: Tensor<"float32">): string {
   return b.op("Conv", [b.constant(float32([1, 9, from, to], data), "winograd.weights"), matrix]);
 }
 
-/** How the names of transformed kernels begin. */
-const KERNELS = "winograd.kernels";
+/** How the names of values begin that are large and soon made, so that a backward pass makes its own (`remake`). */
+export const AGAIN = "winograd.again";
 const matrixOf = (b: GraphBuilder): string => b.constant(float32([TILE ** 2, 9], kernelMatrix), "winograd.matrix");
-
-/**
- * Transformed kernels are four times as large as the kernels, and soon made: nodes from `first` on, the backward pass, get
- * their own instead of keeping the forward pass's in memory.
- */
-export function remakeKernels(graph: Graph, first: number): Graph {
-  if (!graph.nodes.some((node) => node.outputs[0]!.startsWith(KERNELS))) return graph;
-  const b = GraphBuilder.rewriting(graph);
-  const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
-  const remade = new Map<string, string>();
-  const again = (name: string): string => {
-    const known = remade.get(name);
-    if (known !== undefined) return known;
-    const { inputs, attributes, op } = makers.get(name)!;
-    // A matrix of its own: what has the same inputs would be found to be the same.
-    const from = inputs[0]!.startsWith(KERNELS) ? again(inputs[0]!) : matrixOf(b);
-    const made = b.op(op, [from, ...inputs.slice(1)], attributes);
-    remade.set(name, made);
-    return made;
-  };
-  graph.nodes.forEach((node, i) => {
-    const inputs = i < first ? node.inputs : node.inputs.map((name) => (name.startsWith(KERNELS) ? again(name) : name));
-    b.append({ ...node, inputs });
-  });
-  return b.build();
-}
 
 // Transforms for the points 0, 1, -1, 2, -2 and infinity: output = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A.
 const INPUT = [
