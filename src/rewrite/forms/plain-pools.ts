@@ -18,7 +18,8 @@ export function plainPools(graph: Graph, dimsOf: DimsOf): Graph {
   };
   for (const node of graph.nodes) {
     const [x, y] = [sizesOf(node.inputs[0] ?? ""), sizesOf(node.outputs[0] ?? "")];
-    const pooled = x === null || y === null || node.domain !== "" ? null : form(b, node, x);
+    const others = node.domain !== "" || (graph.values.get(node.inputs[0] ?? "")?.dtype ?? "float32") !== "float32";
+    const pooled = x === null || y === null || others ? null : form(b, node, x);
     if (pooled === null) b.append(node);
     else b.append({ ...node, op: "Reshape", inputs: [pooled, b.indices([-1, ...y!])], attributes: {} });
   }

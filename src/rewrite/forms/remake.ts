@@ -1,6 +1,6 @@
 import { GraphBuilder, int, type DimsOf, type Graph, type Node } from "../../ir/index.ts";
 import { sizeOf } from "../../tensor/index.ts";
-import { readers } from "../uses.ts";
+import { producers, readers } from "../uses.ts";
 import { AGAIN } from "./winograd.ts";
 
 /** Numbers of an operand up to which it counts as a scale, a shift or a transform, and no value of its own. */
@@ -23,17 +23,12 @@ interface Recipe {
  * pass: of two inputs, ONNX Runtime makes the earlier one last.
  */
 export function remake(graph: Graph, first: number, dimsOf: DimsOf): Graph {
-  const position = new Map<string, number>();
-  graph.nodes.forEach((node, i) => node.outputs.forEach((name) => position.set(name, i)));
+  const makers = producers({ ...graph, nodes: graph.nodes.slice(0, first) });
   const isInput = new Set(graph.inputs.map(({ name }) => name));
   const isOutput = new Set(graph.outputs.map(({ name }) => name));
   const readBy = readers(graph);
   const after = graph.nodes.slice(first);
-  const isLater = (node: Node): boolean => position.get(node.outputs[0]!)! >= first;
-  const maker = (name: string): Node | null => {
-    const at = position.get(name) ?? first;
-    return at < first ? graph.nodes[at]! : null;
-  };
+  const later = new Set(after);
   const isSmall = (name: string | undefined): boolean => {
     const dims = name === undefined ? null : dimsOf(name);
     return dims !== null && dims.every((d) => typeof d === "number") && sizeOf(dims) <= SMALL;
@@ -41,12 +36,12 @@ export function remake(graph: Graph, first: number, dimsOf: DimsOf): Graph {
   /** What nodes of the backward pass will read instead, by the name that they read now. */
   const instead = new Map<Node, Map<string, Recipe>>();
   const stays = (name: string): boolean =>
-    isInput.has(name) || (readBy.get(name) ?? []).some((node) => isLater(node) && !instead.has(node));
+    isInput.has(name) || (readBy.get(name) ?? []).some((node) => later.has(node) && !instead.has(node));
   /** The nodes from a value that stays to `name`; null where there is no such way. */
   const way = (name: string): readonly Node[] | null => {
     if (!name.startsWith(AGAIN) && stays(name)) return [];
-    const node = maker(name);
-    if (node === null || node.domain !== "" || node.outputs.length !== 1) return null;
+    const node = makers.get(name);
+    if (node === undefined || node.domain !== "" || node.outputs.length !== 1) return null;
     const [a, b] = node.inputs as [string, string?];
     const other = views.has(node.op) || passes.has(node.op) || (withSmall.has(node.op) && isSmall(b));
     if (!other && !(withSmall.has(node.op) && isSmall(a))) return null;
@@ -64,9 +59,9 @@ export function remake(graph: Graph, first: number, dimsOf: DimsOf): Graph {
     if (recipe !== null) instead.set(node, new Map(instead.get(node)).set(name, recipe));
   };
   for (const node of after) {
-    const relu = node.op === "HardSigmoid" ? maker(node.inputs[0]!) : null;
+    const relu = node.op === "HardSigmoid" ? makers.get(node.inputs[0]!) : undefined;
     const output = relu?.outputs[0] ?? "";
-    const only = (readBy.get(output) ?? []).filter(isLater).length === 1;
+    const only = (readBy.get(output) ?? []).filter((reader) => later.has(reader)).length === 1;
     if (relu?.op === "Relu" && only && !isOutput.has(output)) plan(node, output, recipeOf(relu.inputs[0]!));
   }
   for (const node of after)
