@@ -25,13 +25,20 @@ function two(minus = "minus", opset = 18): Model {
   b.output(b.op("Add", [x, x], {}, "twice"), "float32", ["n"]);
   return modelOf(b.build(), opset);
 }
-const x = float32([3], [1, -2, 5]);
-const fresh = (): Tensor<"float32"> => float32([3], [7, 7, 7]);
+/** So many numbers that a refusal takes less time than their copies; what matters stands in front. */
+const N = 2 ** 15;
+const long = (values: readonly number[]): Tensor<"float32"> =>
+  float32(
+    [N],
+    Float32Array.from({ length: N }, (_, i) => values[i] ?? 0),
+  );
+const x = long([1, -2, 5]);
+const fresh = (): Tensor<"float32"> => long([7, 7, 7]);
 const [minus, twice] = [
   [-1, 2, -5],
   [2, -4, 10],
 ];
-const numbers = (value: Tensor | undefined): number[] => Array.from(value!.data as Float32Array);
+const numbers = (value: Tensor | undefined): number[] => Array.from((value!.data as Float32Array).subarray(0, 3));
 
 describe("a session whose outputs all have places", () => {
   it("writes them there and gives the same tensors", async () => {
@@ -39,11 +46,11 @@ describe("a session whose outputs all have places", () => {
     expect(session.outputs).toEqual(["minus", "twice"]);
     const into = { twice: fresh(), minus: fresh() };
     for (const sign of [-1, 1]) {
-      const out = await session.run({ x: float32([3], [sign, -2 * sign, 5 * sign]) }, undefined, into);
+      const out = await session.run({ x: long([sign, -2 * sign, 5 * sign]) }, undefined, into);
       expect(Object.keys(out).toSorted()).toEqual(["minus", "twice"]);
       for (const name of ["minus", "twice"] as const) {
         expect(out[name]!.data).toBe(into[name].data);
-        expect(out[name]!.dims).toEqual([3]);
+        expect(out[name]!.dims).toEqual([N]);
       }
       expect(numbers(into.minus)).toEqual(minus!.map((v) => v * sign));
       expect(numbers(into.twice)).toEqual(twice!.map((v) => v * sign));
@@ -89,22 +96,22 @@ describe("a session whose outputs all have places", () => {
     expect(model.graph.outputs.map(({ name }) => name)).toEqual([refused, "minus", "twice"]);
     const ort = (await import("onnxruntime-node")).default;
     const native = await ort.InferenceSession.create(encodeModel(model), { logSeverityLevel: 4 });
-    const data = new Float32Array(3);
-    const place = new ort.Tensor("float32", data, [3]);
-    const run = native.run({ x: new ort.Tensor("float32", x.data, [3]) }, { minus: place, [refused]: null });
+    const data = new Float32Array(N);
+    const place = new ort.Tensor("float32", data, [N]);
+    const run = native.run({ x: new ort.Tensor("float32", x.data, [N]) }, { minus: place, [refused]: null });
     const cause: unknown = await run.then(
       () => null,
       (error: unknown) => error,
     );
     expect(isRefusal(cause), `the binding said: ${String(cause)}`).toBe(true);
-    expect([...data]).toEqual(minus);
+    expect([...data.subarray(0, 3)]).toEqual(minus);
     await native.release();
   });
 
   it("gives what has no place, or shared memory for one, like any other session", async () => {
     const session = await open(two());
     const shared = (): Tensor<"float32"> =>
-      tensor("float32", [3], new Float32Array(new SharedArrayBuffer(12)) as unknown as Float32Array<ArrayBuffer>);
+      tensor("float32", [N], new Float32Array(new SharedArrayBuffer(4 * N)) as unknown as Float32Array<ArrayBuffer>);
     const places: Record<string, Tensor>[] = [{}, { minus: fresh() }, { twice: fresh() }];
     for (const into of [...places, { minus: shared(), twice: fresh() }]) {
       for (let i = 0; i < 2; i++) {
@@ -119,10 +126,10 @@ describe("a session whose outputs all have places", () => {
 
   it("still says what failed, and goes on", async () => {
     const b = new GraphBuilder();
-    const w = b.constant(float32([2, 3], [1, 2, 3, 4, 5, 6]));
-    b.output(b.op("MatMul", [b.input("x", "float32", ["n", "k"]), w], {}, "y"), "float32", ["n", 3]);
+    const w = b.constant(float32([2, N], [...long([1, 2, 3]).data, ...long([4, 5, 6]).data]));
+    b.output(b.op("MatMul", [b.input("x", "float32", ["n", "k"]), w], {}, "y"), "float32", ["n", N]);
     const session = await open(modelOf(b.build()));
-    const into = { y: float32([1, 3]) };
+    const into = { y: float32([1, N]) };
     const failed = { code: "ENGINE_FAILED", details: { feeds: { x: "float32[1,5]" } } };
     for (const places of [{}, into]) {
       const run = session.run({ x: float32([1, 5]) }, undefined, places);
@@ -132,7 +139,7 @@ describe("a session whose outputs all have places", () => {
     await expect(session.run({ x: float32([2, 2]) }, undefined, into)).rejects.toMatchObject({ code: "ENGINE_FAILED" });
     await expect(session.run({ x }, ["z"], { z: fresh() })).rejects.toMatchObject({ code: "ENGINE_FAILED" });
     const out = await session.run({ x: float32([1, 2], [1, 10]) }, undefined, into);
-    expect([...into.y.data]).toEqual([41, 52, 63]);
+    expect(numbers(into.y)).toEqual([41, 52, 63]);
     expect(out["y"]!.data).toBe(into.y.data);
   });
 
@@ -158,17 +165,17 @@ describe("a session whose outputs all have places", () => {
   it("may be of a model with a value of the name in a branch", async () => {
     const branch = (op: string): Graph => {
       const inner = new GraphBuilder();
-      inner.output(inner.op("Abs", [inner.op(op, ["x"], {}, "refused")], {}, "inner"), "float32", [3]);
+      inner.output(inner.op("Abs", [inner.op(op, ["x"], {}, "refused")], {}, "inner"), "float32", [N]);
       return inner.build();
     };
     const b = new GraphBuilder();
-    b.input("x", "float32", [3]);
+    b.input("x", "float32", [N]);
     const flag = b.input("flag", "bool", []);
     const attributes = {
       then_branch: { type: "graph", value: branch("Neg") },
       else_branch: { type: "graph", value: branch("Floor") },
     } as const;
-    b.output(b.op("If", [flag], attributes, "y"), "float32", [3]);
+    b.output(b.op("If", [flag], attributes, "y"), "float32", [N]);
     const session = await open(modelOf(b.build()));
     const into = { y: fresh() };
     await session.run({ x, flag: tensor("bool", [], Uint8Array.of(1)) }, undefined, into);
@@ -179,7 +186,7 @@ describe("a session whose outputs all have places", () => {
     const session = await open(two(), { threads: 2, lanes: true });
     expect([session.lanes, session.outputs]).toEqual([2, ["minus", "twice"]]);
     const runs = [1, 2, 3].map((k) => ({
-      feeds: { x: float32([3], [k, -k, 2 * k]) },
+      feeds: { x: long([k, -k, 2 * k]) },
       into: { minus: fresh(), twice: fresh() },
     }));
     for (let i = 0; i < 2; i++) {
