@@ -110,6 +110,7 @@ async function load(model: Model, options: SessionOptions = {}): Promise<Session
     const placed = plain.fetches.filter((name) => into[name] !== undefined && places[name]!.data === into[name].data);
     const written = Object.fromEntries(placed.map((name) => [name, into[name]!]));
     const bytes = placed.reduce((sum, name) => sum + (into[name]!.data as Float32Array).byteLength, 0);
+    // A run that asks for nothing asks for the refusal: the binding takes no names for all names.
     const all = silent !== null && placed.length === plain.fetches.length && (bytes === 0 || bytes >= LEAST_COPIES);
     if (all) places[silent.refused] = null;
     let answer: InferenceSession.ReturnType;

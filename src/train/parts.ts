@@ -7,6 +7,7 @@ import type { Trainable } from "./architectures.ts";
 import { batchAxes, knownOf, unopened } from "./clipping/batch-axis.ts";
 import { losses } from "./losses.ts";
 import { slotsOf, type Layout } from "./parameters.ts";
+import type { Feeds, Places } from "./run-into.ts";
 import { attachLoss, inputOf, names } from "./step.ts";
 import type { LossId } from "./trainer.ts";
 
@@ -84,7 +85,7 @@ export async function inLanes<P extends { readonly session: Session }>(
 }
 
 /** Rows of tensors, views of their memory. */
-export const rowsOf = (values: Readonly<Record<string, Tensor>>, { from, to }: Part): Record<string, Tensor> =>
+export const rowsOf = (values: Feeds, { from, to }: Part): Record<string, Tensor> =>
   Object.fromEntries(
     Object.entries(values).map(([name, { dtype, dims, data }]) => {
       const width = data.length / dims[0]!;
@@ -93,23 +94,21 @@ export const rowsOf = (values: Readonly<Record<string, Tensor>>, { from, to }: P
     }),
   );
 
-type Values = Readonly<Record<string, Tensor>>;
-
 /**
  * Runs a graph on parts of a batch and adds up in `sum` the vector that its outputs `vector` are: in the order of the
  * parts, so that the lanes do not change a bit. Gives the outputs, part by part.
  */
 export async function addUp(
-  { session, placesBy }: { readonly session: Session; readonly placesBy: (feeds: Values) => Values },
-  feeds: readonly Values[],
+  { session, freshPlaces }: { readonly session: Session; readonly freshPlaces: (feeds: Feeds) => Places },
+  feeds: readonly Feeds[],
   vector: readonly string[],
   layout: Layout,
   sum: Float32Array,
-): Promise<readonly Values[]> {
+): Promise<readonly Feeds[]> {
   const slots = slotsOf(layout, sum);
   const into = Object.fromEntries(vector.map((name, k) => [name, slots[k]!]));
   const answers = await session.runAll(
-    feeds.map((own, i) => ({ feeds: own, ...(i === 0 && { into: { ...placesBy(own), ...into } }) })),
+    feeds.map((own, i) => ({ feeds: own, ...(i === 0 && { into: { ...freshPlaces(own), ...into } }) })),
   );
   answers.forEach((answer, i) =>
     vector.forEach((name, k) => {
@@ -127,7 +126,7 @@ function add(sum: Float32Array, own: Float32Array): void {
 }
 
 /** An output of all parts, in the order of their rows. */
-export function joined(answers: readonly Values[], name: string): Float32Array {
+export function joined(answers: readonly Feeds[], name: string): Float32Array {
   const own = answers.map((answer) => answer[name]!.data as Float32Array);
   if (own.length === 1) return own[0]!;
   const out = new Float32Array(own.reduce((n, { length }) => n + length, 0));

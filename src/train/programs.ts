@@ -106,7 +106,7 @@ export function openPrograms(
   };
   const placed = async <P extends Program<string>>(program: P, further: SessionOptions = {}) => ({
     ...(await loaded(program, { ...further, places: true })),
-    placesBy: placesBy(program.model, Object.values(program.outputs)),
+    freshPlaces: placesBy(program.model, Object.values(program.outputs)),
   });
   const wholes = kept(async (loss, rule) => await placed(stepProgram(trainable, layout, rule!, losses[loss])));
   const gradients = kept(
@@ -133,10 +133,10 @@ export function openPrograms(
       const rows = { [input]: features, [names.targets]: targets, [names.weights]: vector(weights) };
       const split = await inLanes(cuts(loss), weights.length, () => gradients(loss));
       if (split === null) {
-        const { session, layout: own, outputs, vectors, placesBy } = await wholes(loss, rule);
+        const { session, layout: own, outputs, vectors, freshPlaces } = await wholes(loss, rule);
         const packed = float32([rates.length], rates);
         const feeds = { ...frozen, ...stateFeeds(own, state), ...rows, [names.rates]: packed };
-        const out = await runInto(session, feeds, { ...placesBy(feeds), ...placesOf(own, vectors, next) });
+        const out = await runInto(session, feeds, { ...freshPlaces(feeds), ...placesOf(own, vectors, next) });
         return { state: next, loss: data(out[outputs.loss])[0]!, logits: data(out[outputs.logits]) };
       }
       const { layout: own, outputs, vectors } = split.program;

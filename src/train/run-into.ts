@@ -29,14 +29,14 @@ export function placesBy(model: Model, names: readonly string[]): (feeds: Feeds)
   const outputs = graph.outputs.filter(
     ({ name, dtype, dims }) => names.includes(name) && dtype === "float32" && dims !== null,
   );
+  const symbols = inputs.flatMap(({ name, dims }) =>
+    (dims ?? []).flatMap((d, k) => (typeof d === "string" ? [{ name, d, k }] : [])),
+  );
   return (feeds) => {
     const sizes = new Map<string, number>();
-    for (const { name, dims } of inputs) {
-      dims?.forEach((d, k) => {
-        const size = feeds[name]?.dims[k];
-        if (typeof d !== "string" || size === undefined) return;
-        sizes.set(d, (sizes.get(d) ?? size) === size ? size : NaN);
-      });
+    for (const { name, d, k } of symbols) {
+      const size = feeds[name]?.dims[k];
+      if (size !== undefined) sizes.set(d, (sizes.get(d) ?? size) === size ? size : NaN);
     }
     const places: Record<string, Tensor<"float32">> = {};
     for (const { name, dims } of outputs) {

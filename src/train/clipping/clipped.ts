@@ -83,11 +83,11 @@ export async function openClipped(
   const { model, outputs, vectors } = clippedProgram(trainable, layout, loss, copies);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const sessions = new Map<boolean, Session>();
-  const free = placesBy(model, Object.values(outputs));
-  const open = async (lanes: boolean): Promise<{ session: Session; placesBy: typeof free }> => {
+  const freshPlaces = placesBy(model, Object.values(outputs));
+  const open = async (lanes: boolean): Promise<{ session: Session; freshPlaces: typeof freshPlaces }> => {
     const session = sessions.get(lanes) ?? (await engine.load(model, { ...threads, lanes, places: true }));
     sessions.set(lanes, session);
-    return { session, placesBy: free };
+    return { session, freshPlaces };
   };
   const cut = options.threads === 1 ? null : (options.cut ?? cutOf)(trainable, layout, loss);
   const input = inputOf(trainable);

@@ -21,7 +21,7 @@ export interface Site {
 export interface Use {
   /** All of them: [N, ...dims]. */
   each(): string;
-  /** Squared norms [N] without them, where that is cheaper; else null. */
+  /** Squared norms [N] by a way of its own, with `sum`, where that is cheaper; else null. */
   readonly ghost: (() => string) | null;
   /** Their sum, weighted with c [N]: [...dims]. */
   sum(c: string): string;
